@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The metrics page, made from the maps at the moment it is asked for. Works without an agent (`weft metrics`). */
+#ifndef TELEMETRY_METRICS_H
+#define TELEMETRY_METRICS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "plane/maps.h"
+
+enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
+
+/* What the agent knows and the maps do not. NULL for the CLI without an agent: those families are then left out. */
+struct metrics_agent {
+	uint64_t reloads_ok, reloads_failed;
+	double last_ok_unix, last_failed_unix; /* seconds; 0: never */
+	bool last_failed;			/* the newest attempt failed: what runs is older than the file */
+	double apply_seconds;			/* of the last reload, from reading to visible */
+	double start_unix;
+	uint64_t services, endpoints; /* wanted */
+	uint64_t audit_runs, audit_drift; /* connections found miscounted, ever */
+};
+
+struct metrics_options {
+	enum metrics_format format;
+	bool callers, endpoints; /* labels; without "endpoints" rows are summed per service */
+	uint32_t max_series;	 /* label sets per family at most; the rest is summed into endpoint="other", caller="other" and counted */
+	const struct metrics_agent *agent;
+};
+
+/* Writes the page. 0 or negative errno (the page may then be incomplete). */
+int metrics_write(const struct maps *m, const struct metrics_options *o, FILE *out);
+/* The Content-Type for @format. */
+const char *metrics_content_type(enum metrics_format format);
+/* What an HTTP Accept header (may be NULL) asks for. */
+enum metrics_format metrics_negotiate(const char *accept);
+
+#endif
