@@ -95,6 +95,16 @@ struct weft_spec {
 ABI_SIZE(struct weft_spec, 48);
 ABI_AT(struct weft_spec, slot_base, 8);
 
+/*
+ * Element of weft_slots: slot i of the arena is .id[i % 8] of element i / 8. In memory, and so in the agent's mapping, that is one dense
+ * array of backend ids; groups of eight because the kernel rounds every element up to 8 bytes.
+ */
+#define WEFT_SLOT_GROUP 8
+struct weft_slot_group {
+	__u32 id[WEFT_SLOT_GROUP];
+};
+ABI_SIZE(struct weft_slot_group, 32);
+
 #define WEFT_BACKEND_F_USED	1u
 #define WEFT_BACKEND_F_READY	2u /* takes new connections */
 #define WEFT_BACKEND_F_DRAINING 4u /* taken out of its service; waits for its connections to end */

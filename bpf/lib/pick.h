@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * From a service to an endpoint. The arithmetic is in weft/lb.h; this is the walk through the maps. The spec is immutable as long as this
+ * program runs, so everything read here belongs together.
+ */
+#ifndef WEFT_BPF_PICK_H
+#define WEFT_BPF_PICK_H
+
+#include <stdbool.h>
+
+#include "maps.h"
+#include "weft/lb.h"
+
+struct pick {
+	const struct weft_spec *spec;
+	__u64 client[2]; /* as in struct weft_affinity_key */
+	__u32 kind;
+	__u32 now_ms;
+	__u32 start; /* where the walk begins when the candidates were no good */
+};
+
+/* Backend id at index @i of the arena, 0 when out of range. */
+static __always_inline __u32 pick_slot(__u32 i)
+{
+	__u32 group = i / WEFT_SLOT_GROUP;
+	const struct weft_slot_group *g = bpf_map_lookup_elem(&weft_slots, &group);
+
+	return g ? g->id[i % WEFT_SLOT_GROUP] : 0;
+}
+
+/* The backend when it takes new connections for this service, else NULL. */
+static __always_inline const struct weft_backend *pick_usable(__u32 id, __u32 service)
+{
+	const struct weft_backend *b;
+
+	if (!id)
+		return NULL;
+	b = bpf_map_lookup_elem(&weft_backends, &id);
+	if (!b || !(*(volatile const __u32 *)&b->flags & WEFT_BACKEND_F_READY) || b->service != service)
+		return NULL;
+	return b;
+}
+
+static __always_inline bool pick_candidate(__u32 id, const struct pick *p, bool latency, struct weft_lb_candidate *ret)
+{
+	const struct weft_backend *b = pick_usable(id, p->spec->service);
+	const struct weft_bstate *s;
+
+	if (!b)
+		return false;
+	s = bpf_map_lookup_elem(&weft_bstate, &id);
+	if (!s)
+		return false;
+	ret->active = *(volatile const __u32 *)&s->active;
+	ret->weight = b->weight ? b->weight : 1;
+	ret->ewma_us = 0;
+	if (latency) {
+		__u64 word = *(volatile const __u64 *)&s->ewma;
+		struct weft_ewma e = { .us = (__u32)word, .at_ms = (__u32)(word >> 32) };
+
+		ret->ewma_us = weft_ewma_now(e, p->now_ms);
+	}
+	return true;
+}
+
+static __always_inline __u32 pick_random(const struct pick *p)
+{
+	return p->spec->slot_base + weft_lb_scale(bpf_get_prandom_u32(), p->spec->nr_slots);
+}
+
+/* Two at random by weight; the better of the two that are usable, 0 when neither is. */
+static __always_inline __u32 pick_better_of_two(const struct pick *p, bool latency)
+{
+	struct weft_lb_candidate a, b;
+	__u32 first = pick_slot(pick_random(p));
+	__u32 second = pick_slot(pick_random(p));
+	bool first_ok, second_ok;
+
+	/* Drawing the same one twice is no choice: one more draw, and then it may stay. */
+	if (first == second)
+		second = pick_slot(pick_random(p));
+	first_ok = pick_candidate(first, p, latency, &a);
+	second_ok = pick_candidate(second, p, latency, &b);
+	if (first_ok && second_ok) {
+		if (latency)
+			return weft_lb_cheaper(&a, &b, p->spec->avg_weight) ? first : second;
+		return weft_lb_fewer(&a, &b) ? first : second;
+	}
+	return first_ok ? first : second_ok ? second : 0;
+}
+
+static __always_inline __u32 pick_next(const struct pick *p)
+{
+	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &p->spec->service);
+	__u32 turn = s ? __sync_fetch_and_add(&s->next, 1) : bpf_get_prandom_u32();
+
+	return p->spec->slot_base + turn % p->spec->nr_slots;
+}
+
+/* The @attempt-th candidate by the service's policy; 0: none this time. */
+static __always_inline __u32 pick_by_policy(const struct pick *p, __u32 hash, __u32 attempt)
+{
+	const struct weft_spec *spec = p->spec;
+
+	switch ((enum weft_lb)spec->lb) {
+	case WEFT_LB_P2C_EWMA:
+		return pick_better_of_two(p, true);
+	case WEFT_LB_LEAST_REQUEST:
+		return pick_better_of_two(p, false);
+	case WEFT_LB_ROUND_ROBIN:
+		return pick_slot(pick_next(p));
+	case WEFT_LB_RANDOM:
+		return pick_slot(pick_random(p));
+	case WEFT_LB_MAGLEV:
+		if (!spec->table_size)
+			return 0;
+		return pick_slot(spec->table_base + (hash + attempt) % spec->table_size);
+	case WEFT_LB_SOURCE_HASH:
+		return pick_slot(spec->slot_base + (weft_lb_scale(hash, spec->nr_slots) + attempt) % spec->nr_slots);
+	case WEFT_LB_MAX:
+		break;
+	}
+	return 0;
+}
+
+/* Walks the slots in order from p->start; a subprogram of its own, since the verifier walks it too. */
+static __noinline __u32 pick_scan(const struct weft_spec *spec, __u32 start)
+{
+	if (!spec)
+		return 0;
+	for (__u32 i = 0; i < WEFT_PICK_SCAN; i++) {
+		__u32 id;
+
+		if (i >= spec->nr_slots || !spec->nr_slots)
+			return 0;
+		id = pick_slot(spec->slot_base + (start + i) % spec->nr_slots);
+		if (pick_usable(id, spec->service))
+			return id;
+	}
+	return 0;
+}
+
+/* An endpoint of p->spec that takes new connections, or 0. */
+static __always_inline __u32 pick(const struct pick *p)
+{
+	const struct weft_spec *spec = p->spec;
+	__u32 hash = 0;
+
+	if (!spec->nr_slots)
+		return 0;
+	if (spec->lb == WEFT_LB_MAGLEV || spec->lb == WEFT_LB_SOURCE_HASH)
+		hash = weft_hash_client(p->client[0], p->client[1], p->kind);
+#pragma clang loop unroll(disable)
+	for (__u32 attempt = 0; attempt < WEFT_PICK_TRIES; attempt++) {
+		__u32 id = pick_by_policy(p, hash, attempt);
+
+		if (pick_usable(id, spec->service))
+			return id;
+	}
+	return pick_scan(spec, hash ? weft_lb_scale(hash, spec->nr_slots) : bpf_get_prandom_u32());
+}
+
+#endif
