@@ -33,6 +33,7 @@ struct service {
 	size_t nr_frontends;
 	struct endpoint *endpoints; /* sorted by address, then port; no two alike */
 	size_t nr_endpoints;
+	uint32_t frontends_capacity, endpoints_capacity; /* of the arrays; 0: as many as there are */
 
 	char *file;    /* where it was written; for messages */
 	unsigned line; /* 1.. */
