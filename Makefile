@@ -62,7 +62,7 @@ $(O)/weft.bpf.o: $(BPF_OBJ)
 
 $(O)/weft.skel.h: $(O)/weft.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name weft_bpf > $@.tmp && mv $@.tmp $@
+	$(Q){ echo '#include "weft/abi.h"'; $(BPFTOOL) gen skeleton $< name weft_bpf; } > $@.tmp && mv $@.tmp $@
 
 $(O)/%.o: %.c $(O)/.flags | $(O)/weft.skel.h $(O)/commit.h
 	$(call say,CC,$@)

@@ -19,8 +19,8 @@ static __always_inline void iter_addresses(struct sock *sk, struct weft_flow_rec
 	r->local_port_be = (__be16)__builtin_bswap16(c->skc_num);
 	r->remote_port_be = c->skc_dport;
 	if (c->skc_family == KERNEL_AF_INET6) {
-		bpf_probe_read_kernel(r->local.byte, 16, c->skc_v6_rcv_saddr.bytes);
-		bpf_probe_read_kernel(r->remote.byte, 16, c->skc_v6_daddr.bytes);
+		bpf_probe_read_kernel(r->local.byte, 16, &c->skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(r->remote.byte, 16, &c->skc_v6_daddr);
 	} else {
 		weft_addr_set_v4(&r->local, c->skc_rcv_saddr);
 		weft_addr_set_v4(&r->remote, c->skc_daddr);

@@ -3,10 +3,13 @@
  * The application sees the address it asked for: getpeername(), and the source of received datagrams. The address that the kernel is about
  * to report must be that of the endpoint we chose; any other is the truth already and stays as it is.
  */
+#include <stdbool.h>
+
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "lib/service.h"
+#include "lib/sockaddr.h"
+#include "maps.h"
 
 /* @seen: what the kernel would report. True: *ret holds the service address. */
 static __always_inline bool peer_of_flow(struct bpf_sock_addr *ctx, const struct weft_frontend_key *seen,

@@ -124,13 +124,13 @@ static __always_inline void connection_ended(struct weft_flow *flow, const struc
 }
 
 /* TCP is done with the connection, whoever ended it. The socket itself may have been closed long ago. */
-static __always_inline void on_close(struct bpf_sock_ops *ctx, struct weft_flow *flow)
+static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct weft_flow *flow)
 {
 	struct tcp_totals tcp = {};
 	struct tcp_sock *tp;
 
 	if (weft_has_skerr) {
-		tp = bpf_skc_to_tcp_sock(ctx->sk);
+		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
 			tcp_read_totals(tp, &tcp);
 	} else {
@@ -179,7 +179,7 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ctx->args[1] == BPF_TCP_CLOSE)
-			on_close(ctx, flow);
+			on_close(ctx, sk, flow);
 		break;
 	}
 	return 1;

@@ -42,11 +42,11 @@ struct sock_common {
 		__u8 bytes[16];
 	} skc_v6_daddr, skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
+	unsigned long skc_flags;
 };
 
 struct sock {
 	struct sock_common __sk_common;
-	unsigned long sk_flags;
 	int sk_err;
 	__u16 sk_protocol;
 };

@@ -7,6 +7,8 @@
 #ifndef WEFT_BPF_FLOW_H
 #define WEFT_BPF_FLOW_H
 
+#include <linux/in.h>
+
 #include "lib/count.h"
 
 static __always_inline void flow_hold(struct weft_flow *flow)

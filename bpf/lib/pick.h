@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * From a service to an endpoint. The arithmetic is in weft/lb.h; this is the walk through the maps. The spec is immutable as long as this
- * program runs, so everything read here belongs together.
+ * program runs, so everything read here belongs together. pick() and pick_scan() are global functions: the verifier walks
+ * each once, and not once for every way that leads to it.
  */
 #ifndef WEFT_BPF_PICK_H
 #define WEFT_BPF_PICK_H
@@ -10,14 +11,6 @@
 
 #include "maps.h"
 #include "weft/lb.h"
-
-struct pick {
-	const struct weft_spec *spec;
-	__u64 client[2]; /* as in struct weft_affinity_key */
-	__u32 kind;
-	__u32 now_ms;
-	__u32 start; /* where the walk begins when the candidates were no good */
-};
 
 /* Backend id at index @i of the arena, 0 when out of range. */
 static __always_inline __u32 pick_slot(__u32 i)
@@ -41,9 +34,10 @@ static __always_inline const struct weft_backend *pick_usable(__u32 id, __u32 se
 	return b;
 }
 
-static __always_inline bool pick_candidate(__u32 id, const struct pick *p, bool latency, struct weft_lb_candidate *ret)
+static __always_inline bool pick_candidate(__u32 id, __u32 service, bool latency, __u32 now_ms,
+					   struct weft_lb_candidate *ret)
 {
-	const struct weft_backend *b = pick_usable(id, p->spec->service);
+	const struct weft_backend *b = pick_usable(id, service);
 	const struct weft_bstate *s;
 
 	if (!b)
@@ -58,59 +52,57 @@ static __always_inline bool pick_candidate(__u32 id, const struct pick *p, bool 
 		__u64 word = *(volatile const __u64 *)&s->ewma;
 		struct weft_ewma e = { .us = (__u32)word, .at_ms = (__u32)(word >> 32) };
 
-		ret->ewma_us = weft_ewma_now(e, p->now_ms);
+		ret->ewma_us = weft_ewma_now(e, now_ms);
 	}
 	return true;
 }
 
-static __always_inline __u32 pick_random(const struct pick *p)
+static __always_inline __u32 pick_random(const struct weft_spec *spec)
 {
-	return p->spec->slot_base + weft_lb_scale(bpf_get_prandom_u32(), p->spec->nr_slots);
+	return pick_slot(spec->slot_base + weft_lb_scale(bpf_get_prandom_u32(), spec->nr_slots));
 }
 
 /* Two at random by weight; the better of the two that are usable, 0 when neither is. */
-static __always_inline __u32 pick_better_of_two(const struct pick *p, bool latency)
+static __always_inline __u32 pick_better_of_two(const struct weft_spec *spec, bool latency, __u32 now_ms)
 {
-	struct weft_lb_candidate a, b;
-	__u32 first = pick_slot(pick_random(p));
-	__u32 second = pick_slot(pick_random(p));
+	struct weft_lb_candidate a = {}, b = {};
+	__u32 first = pick_random(spec);
+	__u32 second = pick_random(spec);
 	bool first_ok, second_ok;
 
 	/* Drawing the same one twice is no choice: one more draw, and then it may stay. */
 	if (first == second)
-		second = pick_slot(pick_random(p));
-	first_ok = pick_candidate(first, p, latency, &a);
-	second_ok = pick_candidate(second, p, latency, &b);
-	if (first_ok && second_ok) {
-		if (latency)
-			return weft_lb_cheaper(&a, &b, p->spec->avg_weight) ? first : second;
-		return weft_lb_fewer(&a, &b) ? first : second;
-	}
-	return first_ok ? first : second_ok ? second : 0;
+		second = pick_random(spec);
+	first_ok = pick_candidate(first, spec->service, latency, now_ms, &a);
+	second_ok = pick_candidate(second, spec->service, latency, now_ms, &b);
+	if (!first_ok || !second_ok)
+		return first_ok ? first : second_ok ? second : 0;
+	if (latency)
+		return weft_lb_cheaper(&a, &b, spec->avg_weight) ? first : second;
+	return weft_lb_fewer(&a, &b) ? first : second;
 }
 
-static __always_inline __u32 pick_next(const struct pick *p)
+static __always_inline __u32 pick_next(const struct weft_spec *spec)
 {
-	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &p->spec->service);
+	__u32 service = spec->service;
+	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &service);
 	__u32 turn = s ? __sync_fetch_and_add(&s->next, 1) : bpf_get_prandom_u32();
 
-	return p->spec->slot_base + turn % p->spec->nr_slots;
+	return pick_slot(spec->slot_base + turn % spec->nr_slots);
 }
 
-/* The @attempt-th candidate by the service's policy; 0: none this time. */
-static __always_inline __u32 pick_by_policy(const struct pick *p, __u32 hash, __u32 attempt)
+/* The @attempt-th candidate by the service's policy; 0: none this time. spec->nr_slots > 0. */
+static __always_inline __u32 pick_by_policy(const struct weft_spec *spec, __u32 hash, __u32 now_ms, __u32 attempt)
 {
-	const struct weft_spec *spec = p->spec;
-
 	switch ((enum weft_lb)spec->lb) {
 	case WEFT_LB_P2C_EWMA:
-		return pick_better_of_two(p, true);
+		return pick_better_of_two(spec, true, now_ms);
 	case WEFT_LB_LEAST_REQUEST:
-		return pick_better_of_two(p, false);
+		return pick_better_of_two(spec, false, now_ms);
 	case WEFT_LB_ROUND_ROBIN:
-		return pick_slot(pick_next(p));
+		return pick_next(spec);
 	case WEFT_LB_RANDOM:
-		return pick_slot(pick_random(p));
+		return pick_random(spec);
 	case WEFT_LB_MAGLEV:
 		if (!spec->table_size)
 			return 0;
@@ -123,41 +115,36 @@ static __always_inline __u32 pick_by_policy(const struct pick *p, __u32 hash, __
 	return 0;
 }
 
-/* Walks the slots in order from p->start; a subprogram of its own, since the verifier walks it too. */
-static __noinline __u32 pick_scan(const struct weft_spec *spec, __u32 start)
+/* The first usable one of at most WEFT_PICK_SCAN slots in order from @start, which may be any number; 0: none. */
+__weak __noinline __u32 pick_scan(__u32 slot_base, __u32 nr_slots, __u32 service, __u32 start)
 {
-	if (!spec)
-		return 0;
 	for (__u32 i = 0; i < WEFT_PICK_SCAN; i++) {
 		__u32 id;
 
-		if (i >= spec->nr_slots || !spec->nr_slots)
+		if (i >= nr_slots || !nr_slots)
 			return 0;
-		id = pick_slot(spec->slot_base + (start + i) % spec->nr_slots);
-		if (pick_usable(id, spec->service))
+		id = pick_slot(slot_base + (start + i) % nr_slots);
+		if (pick_usable(id, service))
 			return id;
 	}
 	return 0;
 }
 
-/* An endpoint of p->spec that takes new connections, or 0. */
-static __always_inline __u32 pick(const struct pick *p)
+/* An endpoint of spec @id that takes new connections, or 0. @hash: of the caller, for the policies that hash. */
+__weak __noinline __u32 pick(__u32 id, __u32 hash, __u32 now_ms)
 {
-	const struct weft_spec *spec = p->spec;
-	__u32 hash = 0;
+	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &id);
 
-	if (!spec->nr_slots)
+	if (!spec || !spec->nr_slots)
 		return 0;
-	if (spec->lb == WEFT_LB_MAGLEV || spec->lb == WEFT_LB_SOURCE_HASH)
-		hash = weft_hash_client(p->client[0], p->client[1], p->kind);
 #pragma clang loop unroll(disable)
 	for (__u32 attempt = 0; attempt < WEFT_PICK_TRIES; attempt++) {
-		__u32 id = pick_by_policy(p, hash, attempt);
+		__u32 backend = pick_by_policy(spec, hash, now_ms, attempt);
 
-		if (pick_usable(id, spec->service))
-			return id;
+		if (pick_usable(backend, spec->service))
+			return backend;
 	}
-	return pick_scan(spec, hash ? weft_lb_scale(hash, spec->nr_slots) : bpf_get_prandom_u32());
+	return pick_scan(spec->slot_base, spec->nr_slots, spec->service, hash ? hash : bpf_get_prandom_u32());
 }
 
 #endif

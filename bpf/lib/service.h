@@ -4,23 +4,14 @@
 #define WEFT_BPF_SERVICE_H
 
 #include <linux/errno.h>
-#include <linux/in.h>
 
 #include "lib/count.h"
 #include "lib/flow.h"
 #include "lib/pick.h"
+#include "lib/sockaddr.h"
 #include "switches.h"
 
 #define NS_PER_MS 1000000ull
-#define NS_PER_US 1000ull
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
-#define SOCK_STATE_ESTABLISHED 1 /* TCP_ESTABLISHED; also what a connected UDP socket is in */
-
-enum { PROCEED = 1, REFUSE = 0 }; /* what a cgroup socket-address program returns */
 
 /* The choice for one connect or datagram. */
 struct choice {
@@ -31,14 +22,6 @@ struct choice {
 	__be16 port_be;
 };
 
-/* TCP or UDP as services know it, 0 for the rest. */
-static __always_inline __u8 service_proto(__u32 protocol)
-{
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
-		return IPPROTO_TCP;
-	return protocol == IPPROTO_UDP ? IPPROTO_UDP : 0;
-}
-
 /* Not one of ours: 0. */
 static __always_inline __u32 service_find(const struct weft_frontend_key *key)
 {
@@ -47,15 +30,12 @@ static __always_inline __u32 service_find(const struct weft_frontend_key *key)
 	return f ? f->service : 0;
 }
 
-static __always_inline const struct weft_spec *service_spec(__u32 service)
+/* What @service has published; 0: nothing. */
+static __always_inline __u32 service_spec(__u32 service)
 {
 	const struct weft_service *s = bpf_map_lookup_elem(&weft_services, &service);
-	__u32 spec;
 
-	if (!s)
-		return NULL;
-	spec = *(volatile const __u32 *)&s->spec;
-	return spec ? bpf_map_lookup_elem(&weft_specs, &spec) : NULL;
+	return s ? *(volatile const __u32 *)&s->spec : 0;
 }
 
 static __always_inline __u64 service_caller(void)
@@ -70,7 +50,7 @@ static __always_inline __u64 service_caller(void)
  * Who calls, as hashing and affinity see it. A UDP socket that is connected already has an address that routing gave it, which
  * would make its second connect() a stranger: then the namespace speaks for it, as it did the first time.
  */
-static __always_inline void service_client(struct bpf_sock_addr *ctx, __u8 by, struct pick *p)
+static __always_inline void service_client(struct bpf_sock_addr *ctx, __u8 by, struct weft_affinity_key *p)
 {
 	struct bpf_sock *sk = ctx->sk;
 
@@ -99,62 +79,61 @@ static __always_inline void service_client(struct bpf_sock_addr *ctx, __u8 by, s
 	p->client[0] = bpf_get_netns_cookie(ctx);
 }
 
-/* The backend that affinity remembers, when it may still be used; 0 else. */
-static __always_inline __u32 service_affinity_find(const struct pick *p, struct weft_affinity_key *key, __u64 now)
+/* The backend that affinity remembers for @key, when it may still be used; 0 else. */
+static __always_inline __u32 service_remembered(const struct weft_spec *spec, const struct weft_affinity_key *key,
+						__u64 now)
 {
-	const struct weft_spec *spec = p->spec;
+	struct weft_affinity *a = bpf_map_lookup_elem(&weft_affinity, key);
 	const struct weft_backend *b;
-	struct weft_affinity *a;
 
-	key->client[0] = p->client[0];
-	key->client[1] = p->client[1];
-	key->service = spec->service;
-	key->kind = p->kind;
-	a = bpf_map_lookup_elem(&weft_affinity, key);
 	if (!a || now - a->used_ns > spec->affinity_ms * NS_PER_MS)
 		return 0;
 	b = pick_usable(a->backend, spec->service);
 	if (!b || b->gen != a->gen)
 		return 0;
 	a->used_ns = now;
+	count(WEFT_R_AFFINITY);
 	return a->backend;
 }
 
-/* Chooses an endpoint of @service. False: there is none. */
-static __always_inline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now, struct choice *ret)
+static __always_inline __u32 service_caller_hash(struct bpf_sock_addr *ctx, const struct weft_spec *spec)
 {
-	const struct weft_spec *spec = service_spec(service);
-	struct weft_affinity_key key = {};
-	struct pick p = { .spec = spec, .now_ms = (__u32)(now / NS_PER_MS) };
+	struct weft_affinity_key client = {};
+
+	if (spec->lb != WEFT_LB_MAGLEV && spec->lb != WEFT_LB_SOURCE_HASH)
+		return 0;
+	service_client(ctx, spec->hash_by, &client);
+	return weft_hash_client(client.client[0], client.client[1], client.kind);
+}
+
+/* Chooses an endpoint of @service. False: there is none. A subprogram, because datagrams may draw several times. */
+static __noinline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now, struct choice *ret)
+{
+	struct weft_affinity_key key = { .service = service };
+	__u32 spec_id = service_spec(service);
+	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
 	const struct weft_backend *b;
 	__u32 id = 0;
 
-	/* A record that changes hands while we look at it: the frontend was removed a moment ago. */
-	if (!spec || spec->service != service)
+	/* Index 0 is never published; another service's record means that ours was removed a moment ago. */
+	if (!spec || !spec_id || spec->service != service || !ret)
 		return false;
 	if (spec->affinity != WEFT_CLIENT_NONE) {
-		service_client(ctx, spec->affinity, &p);
-		id = service_affinity_find(&p, &key, now);
-		if (id)
-			count(WEFT_R_AFFINITY);
+		service_client(ctx, spec->affinity, &key);
+		id = service_remembered(spec, &key, now);
 	}
 	if (!id) {
-		if (spec->lb == WEFT_LB_MAGLEV || spec->lb == WEFT_LB_SOURCE_HASH)
-			service_client(ctx, spec->hash_by, &p);
-		id = pick(&p);
+		id = pick(spec_id, service_caller_hash(ctx, spec), (__u32)(now / NS_PER_MS));
 		b = bpf_map_lookup_elem(&weft_backends, &id);
-		if (!id || !b)
-			return false;
-		if (spec->affinity != WEFT_CLIENT_NONE) {
+		if (b && id && spec->affinity != WEFT_CLIENT_NONE) {
 			struct weft_affinity a = { .backend = id, .gen = b->gen, .used_ns = now };
 
 			bpf_map_update_elem(&weft_affinity, &key, &a, BPF_ANY);
 		}
-	} else {
-		b = bpf_map_lookup_elem(&weft_backends, &id);
-		if (!b)
-			return false;
 	}
+	b = bpf_map_lookup_elem(&weft_backends, &id);
+	if (!b || !id)
+		return false;
 	ret->service = service;
 	ret->backend = id;
 	ret->gen = b->gen;
@@ -173,38 +152,6 @@ static __always_inline int service_refuse(__u32 service, enum weft_reason reason
 	if (weft_has_retval)
 		bpf_set_retval(-ECONNREFUSED);
 	return REFUSE;
-}
-
-/* Context fields hold the port in the low 16 bits, in network order. */
-static __always_inline void key_set_v4(struct weft_frontend_key *key, struct bpf_sock_addr *ctx, __u8 proto)
-{
-	weft_addr_set_v4(&key->addr, ctx->user_ip4);
-	key->port_be = (__be16)ctx->user_port;
-	key->proto = proto;
-	key->scope = 0;
-}
-
-static __always_inline void key_set_v6(struct weft_frontend_key *key, struct bpf_sock_addr *ctx, __u8 proto)
-{
-	weft_addr_set(&key->addr, ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]);
-	key->port_be = (__be16)ctx->user_port;
-	key->proto = proto;
-	key->scope = 0;
-}
-
-static __always_inline void ctx_set_v4(struct bpf_sock_addr *ctx, const struct weft_addr *a, __be16 port_be)
-{
-	ctx->user_ip4 = weft_addr_word(a, 3);
-	ctx->user_port = port_be;
-}
-
-static __always_inline void ctx_set_v6(struct bpf_sock_addr *ctx, const struct weft_addr *a, __be16 port_be)
-{
-	ctx->user_ip6[0] = weft_addr_word(a, 0);
-	ctx->user_ip6[1] = weft_addr_word(a, 1);
-	ctx->user_ip6[2] = weft_addr_word(a, 2);
-	ctx->user_ip6[3] = weft_addr_word(a, 3);
-	ctx->user_port = port_be;
 }
 
 #endif

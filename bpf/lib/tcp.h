@@ -20,7 +20,7 @@ struct tcp_totals {
 /* @tp from bpf_skc_to_tcp_sock(), not NULL. The FIN takes a sequence number; it is no byte of the application's. */
 static __always_inline void tcp_read_totals(struct tcp_sock *tp, struct tcp_totals *ret)
 {
-	unsigned long flags = tp->inet_conn.icsk_inet.sk.sk_flags;
+	unsigned long flags = tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags;
 	__u64 received = tp->bytes_received;
 
 	if (received && (flags & (1ul << bpf_core_enum_value(enum sock_flags, SOCK_DONE))))
