@@ -22,10 +22,6 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
-struct kernel_in6_addr {
-	__u8 bytes[16];
-};
-
 typedef struct {
 	long long counter;
 } atomic64_t;
