@@ -48,7 +48,7 @@ static __always_inline int connect_service(struct bpf_sock_addr *ctx, const stru
 	flow->rtt_samples = 0;
 	flow->state = key->proto == IPPROTO_UDP ? WEFT_FLOW_ESTABLISHED : WEFT_FLOW_CONNECTING;
 	flow_hold(flow);
-	edge = count_flow_edge(flow);
+	edge = count_edge(flow->caller, service, to->backend, to->gen);
 	if (edge) {
 		__sync_fetch_and_add(&edge->opened, 1);
 		if (key->proto == IPPROTO_UDP)

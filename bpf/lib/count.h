@@ -35,9 +35,14 @@ static __always_inline struct weft_edge *count_edge(__u64 caller, __u32 service,
 	return edge;
 }
 
+/* The row that connect() made; NULL when the agent has removed it since, because its endpoint is gone: it must not come back. */
 static __always_inline struct weft_edge *count_flow_edge(const struct weft_flow *flow)
 {
-	return count_edge(flow->caller, flow->service, flow->backend, flow->gen);
+	struct weft_edge_key key = {
+		.caller = flow->caller, .service = flow->service, .backend = flow->backend, .gen = flow->gen
+	};
+
+	return bpf_map_lookup_elem(&weft_edges, &key);
 }
 
 static __always_inline void count_hist(__u64 *buckets, __u64 *sum, __u64 us)
