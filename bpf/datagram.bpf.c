@@ -44,6 +44,46 @@ static __noinline int datagram_entry(const struct weft_peers *peers, const struc
 	return free >= 0 ? free : (int)(peers->next % WEFT_PEERS);
 }
 
+/* Is this, not a service address, that of an endpoint which the socket talks to? */
+static __noinline int datagram_known(const struct weft_peers *peers, const struct weft_frontend_key *key)
+{
+	if (!peers || !key)
+		return 0;
+	for (int i = 0; i < WEFT_PEERS; i++) {
+		const struct weft_peer *p = &peers->peer[i];
+
+		if (p->service && p->port_be == key->port_be && weft_addr_equal(&p->addr, &key->addr))
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * A datagram to an endpoint's own address, from a socket that also reaches it through a service: remembered, so that the answer
+ * keeps the address that was written to.
+ */
+static __always_inline void datagram_direct(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key)
+{
+	struct weft_peers *peers = bpf_sk_storage_get(&weft_peers, ctx->sk, NULL, 0);
+	struct weft_peer *peer;
+	__u32 i;
+
+	if (!peers || !datagram_known(peers, key))
+		return;
+	i = (__u32)datagram_entry(peers, key);
+	if (i >= WEFT_PEERS)
+		return;
+	peer = &peers->peer[i];
+	peer->vip = key->addr;
+	peer->vip_port_be = key->port_be;
+	peer->addr = key->addr;
+	peer->port_be = key->port_be;
+	peer->service = WEFT_PEER_DIRECT;
+	peer->backend = 0;
+	peer->gen = 0;
+	peer->sent_ns = bpf_ktime_get_ns();
+}
+
 static __always_inline bool datagram_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now,
 					    const struct weft_peers *peers, struct choice *to)
 {
@@ -69,6 +109,7 @@ static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const str
 	__u64 now;
 
 	if (!service) {
+		datagram_direct(ctx, key);
 		count(WEFT_R_NO_SERVICE);
 		return -1;
 	}

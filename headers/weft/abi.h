@@ -186,6 +186,9 @@ ABI_SIZE(struct weft_flow, 80);
 ABI_AT(struct weft_flow, held, 32);
 ABI_AT(struct weft_flow, caller, 40);
 
+/* In weft_peer.service: an endpoint that the socket also writes to by its own address; .vip is that address. */
+#define WEFT_PEER_DIRECT 0xffffffffu
+
 /* One service that an unconnected UDP socket talks to. */
 struct weft_peer {
 	struct weft_addr vip;

@@ -101,8 +101,21 @@ WEFT_PURE __u64 weft_lb_cost(const struct weft_lb_candidate *c, __u32 avg_weight
 }
 
 /*
- * Power of two choices on the cost. An endpoint that was never measured and carries nothing is tried at once; while it carries its first
- * connections and no handshake has come back, connections decide.
+ * Latencies that say the same: within a factor of two, after 0.1 ms was added to both. A handshake on one node takes 20 us or 90 us as the
+ * scheduler pleases; preferring the lucky one would send nearly everything there.
+ */
+#define WEFT_EWMA_FLOOR_US 100u
+WEFT_PURE int weft_lb_similar(__u32 a_us, __u32 b_us)
+{
+	__u64 a = (__u64)a_us + WEFT_EWMA_FLOOR_US;
+	__u64 b = (__u64)b_us + WEFT_EWMA_FLOOR_US;
+
+	return a < 2 * b && b < 2 * a;
+}
+
+/*
+ * Power of two choices on the cost; among endpoints of similar latency, on connections. An endpoint that was never measured and carries
+ * nothing is tried at once; while it carries its first connections and no handshake has come back, connections decide.
  */
 WEFT_PURE int weft_lb_cheaper(const struct weft_lb_candidate *a, const struct weft_lb_candidate *b, __u32 avg_weight)
 {
@@ -110,7 +123,7 @@ WEFT_PURE int weft_lb_cheaper(const struct weft_lb_candidate *a, const struct we
 		return 1;
 	if (!b->ewma_us && !b->active)
 		return 0;
-	if (!a->ewma_us || !b->ewma_us)
+	if (!a->ewma_us || !b->ewma_us || weft_lb_similar(a->ewma_us, b->ewma_us))
 		return weft_lb_fewer(a, b);
 	return weft_lb_cost(a, avg_weight) <= weft_lb_cost(b, avg_weight);
 }
