@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * weft.yaml as a value, and the services that it and the files it names declare. docs/CONFIG.md is the manual. Parsing is strict:
- * an unknown key, a wrong type or a value out of range is an error with file, line, key and one sentence, and yields nothing.
+ * weft.yaml as a value, and the services that it and the files it names declare. docs/CONFIG.md is the manual. Parsing
+ * is strict: an unknown key, a wrong type or a value out of range is an error with file, line, key and one sentence,
+ * and yields nothing.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -27,18 +28,18 @@ struct config_limits { /* map capacities; WEFT_DEF_* when not given */
 };
 
 struct config {
-	char *file;	     /* as given */
-	char *instance;	     /* "default"; [a-z0-9][a-z0-9-]{0,31} */
-	char *cgroup;	     /* NULL: found; else an absolute path */
-	char *bpffs;	     /* "/sys/fs/bpf" */
-	char *socket;	     /* the agent's Unix socket; default "/run/weft/<instance>.sock" */
-	char *metrics_listen; /* "ADDRESS:PORT"; default "127.0.0.1:9464"; NULL: "off" was written */
-	bool metrics_callers;	/* default true: label "caller" and a row per caller */
-	bool metrics_endpoints; /* default true: label "endpoint"; false: summed per service */
+	char *file;		     /* as given */
+	char *instance;		     /* "default"; [a-z0-9][a-z0-9-]{0,31} */
+	char *cgroup;		     /* NULL: found; else an absolute path */
+	char *bpffs;		     /* "/sys/fs/bpf" */
+	char *socket;		     /* the agent's Unix socket; default "/run/weft/<instance>.sock" */
+	char *metrics_listen;	     /* "ADDRESS:PORT"; default "127.0.0.1:9464"; NULL: "off" was written */
+	bool metrics_callers;	     /* default true: label "caller" and a row per caller */
+	bool metrics_endpoints;	     /* default true: label "endpoint"; false: summed per service */
 	uint32_t metrics_max_series; /* default 100000: label sets of services, endpoints and callers in one page */
-	uint32_t audit_ms;	/* recount of active connections; default 60000; 0: off */
+	uint32_t audit_ms;	     /* recount of active connections; default 60000; 0: off */
 	struct config_limits limits;
-	char **sources;	     /* glob patterns of service files, made absolute against the folder of @file; NULL terminated */
+	char **sources; /* glob patterns of service files, made absolute against the folder of @file; NULL terminated */
 	struct model *model; /* the services written in the file itself; not sealed */
 };
 
@@ -52,11 +53,13 @@ static inline void config_freep(struct config **c)
 int config_load(const char *file, struct config **ret, struct config_error *ret_error);
 
 /*
- * Reads one service file (top level key "services" only) and adds its services to @m. 0, or negative errno with *ret_error set and @m
- * unchanged. config_parse_services() does the same from memory (@name for messages): the fuzzer's door.
+ * Reads one service file (top level key "services" only) and adds its services to @m. 0, or negative errno with
+ * *ret_error set and @m unchanged. config_parse_services() does the same from memory (@name for messages): the fuzzer's
+ * door.
  */
 int config_load_services(const char *file, struct model *m, struct config_error *ret_error);
-int config_parse_services(const char *name, const char *text, size_t len, struct model *m, struct config_error *ret_error);
+int config_parse_services(const char *name, const char *text, size_t len, struct model *m,
+			  struct config_error *ret_error);
 int config_parse(const char *name, const char *text, size_t len, struct config **ret, struct config_error *ret_error);
 
 /* Seals @m; names that collide become a config_error naming both places. */
@@ -65,7 +68,8 @@ int config_seal(struct model *m, struct config_error *ret_error);
 /* Refuses what does not fit @limits. 0 or -E2BIG with *ret_error. */
 int config_fits(const struct model *m, const struct config_limits *limits, struct config_error *ret_error);
 
-/* The normal form: every setting written out, sorted; reading it back yields an equal config. For --check -v and golden tests. */
+/* The normal form: every setting written out, sorted; reading it back yields an equal config. For --check -v and golden
+ * tests. */
 void config_dump(const struct config *c, const struct model *m, FILE *out);
 
 #endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/settings.h"
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (char **source = c->sources; source && *source; source++)
+		free(*source);
+	free(c->sources);
+	free(c->file);
+	free(c->instance);
+	free(c->cgroup);
+	free(c->bpffs);
+	free(c->socket);
+	free(c->metrics_listen);
+	model_free(c->model);
+	free(c);
+}
+
+static int set_default(char **value, const char *text)
+{
+	if (!*value)
+		*value = strdup(text);
+	return *value ? 0 : -ENOMEM;
+}
+
+int config_set_defaults(struct config *c)
+{
+	char socket[64];
+
+	if (set_default(&c->instance, "default") || set_default(&c->bpffs, "/sys/fs/bpf") ||
+	    set_default(&c->metrics_listen, "127.0.0.1:9464"))
+		return -ENOMEM;
+	snprintf(socket, sizeof(socket), "/run/weft/%s.sock", c->instance);
+	return set_default(&c->socket, socket);
+}
+
+/* Takes out "//" and "/./", so that one file has one spelling. ".." stays: behind a symbolic link it is not what it
+ * looks like. */
+static void tidy(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from;) {
+		if (from[0] == '/' && from[1] == '/')
+			from++;
+		else if (from[0] == '/' && from[1] == '.' && from[2] == '/')
+			from += 2;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+}
+
+int config_absolute(const char *file, const char *pattern, char **ret)
+{
+	_cleanup_(freep) char *here = NULL;
+	const char *slash = strrchr(file, '/');
+	char *path;
+	int n;
+
+	if (*pattern != '/' && *file != '/') {
+		here = realpath(".", NULL);
+		if (!here)
+			return errno == ENOMEM ? -ENOMEM : -ENOENT;
+	}
+	if (*pattern == '/')
+		n = asprintf(&path, "%s", pattern);
+	else
+		n = asprintf(&path, "%s/%.*s/%s", here ? here : "", slash ? (int)(slash - file) : 0, file, pattern);
+	if (n < 0)
+		return -ENOMEM;
+	tidy(path);
+	*ret = path;
+	return 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The normal form: everything written out, services by name. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/scalar.h"
+#include "config/settings.h"
+
+static const char *word(bool b)
+{
+	return b ? "true" : "false";
+}
+
+/* A quoted scalar. Control characters were refused when it was read. */
+static void put_text(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void put_key(FILE *out, const char *key, const char *text)
+{
+	fprintf(out, "%s: ", key);
+	put_text(out, text);
+	fputc('\n', out);
+}
+
+/* When @m is more than weft.yaml's own services, those of the sources are among them: to name both would declare them
+ * twice. */
+static void dump_sources(const struct config *c, bool written_out, FILE *out)
+{
+	if (!*c->sources || written_out) {
+		fprintf(out, "sources: []\n");
+		for (char **source = c->sources; *source; source++)
+			fprintf(out, "# written out below: %s\n", *source);
+		return;
+	}
+	fprintf(out, "sources:\n");
+	for (char **source = c->sources; *source; source++) {
+		fprintf(out, "  - ");
+		put_text(out, *source);
+		fputc('\n', out);
+	}
+}
+
+static void dump_settings(const struct config *c, bool written_out, FILE *out)
+{
+	char audit[DURATION_TEXT_LEN];
+
+	put_key(out, "instance", c->instance);
+	if (c->cgroup)
+		put_key(out, "cgroup", c->cgroup);
+	put_key(out, "bpffs", c->bpffs);
+	put_key(out, "socket", c->socket);
+	fprintf(out, "metrics:\n");
+	put_key(out, "  listen", c->metrics_listen ? c->metrics_listen : "off");
+	fprintf(out, "  callers: %s\n  endpoints: %s\n  max-series: %u\n", word(c->metrics_callers),
+		word(c->metrics_endpoints), c->metrics_max_series);
+	fprintf(out, "audit: %s\n", c->audit_ms ? duration_format(c->audit_ms, audit, sizeof(audit)) : "off");
+	fprintf(out, "limits:\n");
+#define X(key, field, def, min, max) fprintf(out, "  %s: %u\n", key, c->limits.field);
+	CONFIG_LIMITS(X)
+#undef X
+	dump_sources(c, written_out, out);
+}
+
+static void dump_service(const struct service *s, FILE *out)
+{
+	char text[ADDR_TEXT_LEN];
+
+	fprintf(out, "  - name: ");
+	put_text(out, s->name);
+	fprintf(out, "\n    addresses:\n");
+	for (size_t i = 0; i < s->nr_frontends; i++)
+		fprintf(out, "      - \"%s\"\n",
+			addr_port_format(&s->frontends[i].addr, s->frontends[i].port, text, sizeof(text)));
+	fprintf(out, "    protocol: %s\n    balance: %s\n    hash-by: %s\n", proto_name(s->proto), lb_name(s->lb),
+		client_name(s->hash_by));
+	fprintf(out, "    affinity: {by: %s, timeout: %s}\n", client_name(s->affinity),
+		duration_format(s->affinity_ms, text, sizeof(text)));
+	fprintf(out, "    maglev-table: %u\n    endpoints:%s\n", s->maglev_size, s->nr_endpoints ? "" : " []");
+	for (size_t i = 0; i < s->nr_endpoints; i++)
+		fprintf(out, "      - {address: \"%s\", weight: %u}\n",
+			addr_port_format(&s->endpoints[i].addr, s->endpoints[i].port, text, sizeof(text)),
+			s->endpoints[i].weight);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp((*(const struct service *const *)a)->name, (*(const struct service *const *)b)->name);
+}
+
+void config_dump(const struct config *c, const struct model *m, FILE *out)
+{
+	_cleanup_(freep) const struct service **sorted = calloc(m->nr + 1, sizeof(const struct service *));
+
+	if (!sorted)
+		return;
+	if (m->nr) /* a model that was not sealed is dumped as well */
+		memcpy(sorted, m->services, m->nr * sizeof(const struct service *));
+	qsort(sorted, m->nr, sizeof(const struct service *), compare);
+	dump_settings(c, m != c->model, out);
+	fprintf(out, "services:%s\n", m->nr ? "" : " []");
+	for (size_t i = 0; i < m->nr; i++)
+		dump_service(sorted[i], out);
+}
