@@ -75,6 +75,8 @@ int maps_each_frontend(const struct maps *m,
 		       int (*fn)(void *ctx, const struct weft_frontend_key *key, const struct weft_frontend *value), void *ctx);
 int maps_each_edge(const struct maps *m, int (*fn)(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value),
 		   void *ctx);
+int maps_each_affinity(const struct maps *m,
+		       int (*fn)(void *ctx, const struct weft_affinity_key *key, const struct weft_affinity *value), void *ctx);
 /*
  * Walks the sockets that hold an endpoint, in all network namespaces, through the pinned iterator; the walk also brings
  * the bytes of living connections into weft_edges. -EOPNOTSUPP: this kernel has no such iterator.

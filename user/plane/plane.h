@@ -106,4 +106,7 @@ struct plane_feature {
 /* Probes all; never attaches to a cgroup that has processes. Free() *ret. 0 or negative errno. */
 int plane_probe(struct plane_feature **ret, size_t *ret_nr);
 
+/* Of the library that is linked, "1.1.2". */
+const char *plane_libbpf_version(void);
+
 #endif
