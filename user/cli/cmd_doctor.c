@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* weft doctor: what this machine can do, what is attached where, how full the maps are; the problems stand at the end.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/report.h"
+#include "plane/plane.h"
+
+static const struct out_column feature_columns[] = {
+	{ "feature", "FEATURE", 0 },	    { "state", "STATE", 0 },
+	{ "required", "REQUIRED", 0 },	    { "what", "WHAT FOR", 0 },
+	{ "lost", "WITHOUT IT", OUT_WIDE }, { "detail", "DETAIL", 0 },
+};
+
+static const struct out_column link_columns[] = {
+	{ "link", "LINK", 0 },
+	{ "program", "PROGRAM", 0 },
+	{ "target", "ATTACHED TO", 0 },
+	{ "link_id", "LINK-ID", OUT_RIGHT | OUT_WIDE },
+	{ "prog_id", "PROG-ID", OUT_RIGHT },
+	{ "tag", "TAG", OUT_WIDE },
+};
+
+static const struct out_column map_columns[] = {
+	{ "map", "MAP", 0 },
+	{ "entries", "ENTRIES", OUT_RIGHT },
+	{ "capacity", "CAPACITY", OUT_RIGHT },
+	{ "used_percent", "USED%", OUT_RIGHT },
+	{ "bytes", "MEMORY", OUT_RIGHT },
+	{ "what", "WHAT", 0 },
+};
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *feature_state(const struct plane_feature *f)
+{
+	if (f->present)
+		return "ok";
+	return f->required ? "MISSING" : "-";
+}
+
+/* Returns how many required features are missing, or negative errno. */
+static int doctor_features(struct out *o)
+{
+	_cleanup_(freep) struct plane_feature *f = NULL;
+	size_t nr = 0;
+	int r, missing = 0;
+
+	r = plane_probe(&f, &nr);
+	if (r < 0)
+		return r;
+	out_table(o, "features", NULL, feature_columns, NR(feature_columns));
+	for (size_t i = 0; i < nr; i++) {
+		out_cell(o, out_text(f[i].name));
+		out_cell(o, out_text(feature_state(&f[i])));
+		out_cell(o, out_bool(f[i].required));
+		out_cell(o, out_text(f[i].what));
+		out_cell(o, out_text(f[i].lost));
+		out_cell(o, out_text(f[i].detail));
+	}
+	out_end(o);
+	for (size_t i = 0; i < nr; i++) {
+		if (f[i].present)
+			continue;
+		missing += f[i].required;
+		out_note(o, f[i].required ? "problems" : "costs", "%s%s is missing: %s%s%s%s",
+			 f[i].required ? "problem: " : "cost: ", f[i].name, f[i].lost, *f[i].detail ? " (" : "",
+			 f[i].detail, *f[i].detail ? ")" : "");
+	}
+	return missing;
+}
+
+static void doctor_links(struct out *o, const char *dir)
+{
+	_cleanup_(freep) struct plane_link *l = NULL;
+	size_t nr = 0;
+	int r;
+
+	r = plane_links(dir, &l, &nr);
+	if (r < 0) {
+		if (r != -ENOENT)
+			out_note(o, "problems", "problem: the links in %s cannot be read: %s", dir, log_strerror(r));
+		return;
+	}
+	out_table(o, "links", NULL, link_columns, NR(link_columns));
+	for (size_t i = 0; i < nr; i++) {
+		out_cell(o, out_text(l[i].name));
+		out_cell(o, out_text(l[i].program));
+		out_cell(o, out_text(l[i].target));
+		out_cell(o, out_int(l[i].link_id));
+		out_cell(o, out_int(l[i].prog_id));
+		out_cell(o, out_text(l[i].tag));
+	}
+	out_end(o);
+}
+
+void report_maps(const struct maps *m, const char *key, struct out *o)
+{
+	out_table(o, key, NULL, map_columns, NR(map_columns));
+	for (int i = 0; i < PLANE_MAP_MAX; i++) {
+		struct map_usage u = { 0 };
+		int r = maps_usage(m, i, &u);
+
+		out_cell(o, out_text(plane_map_name(i)));
+		out_cell(o, r < 0 ? out_none() : out_int((int64_t)u.entries));
+		out_cell(o, u.capacity ? out_int((int64_t)u.capacity) : out_none());
+		out_cell(o, r < 0 || !u.capacity ? out_none()
+						 : out_percent(100.0 * (double)u.entries / (double)u.capacity));
+		out_cell(o, u.bytes ? out_bytes((int64_t)u.bytes) : out_none());
+		out_cell(o, out_text(plane_map_text(i)));
+	}
+	out_end(o);
+}
+
+int cmd_doctor(struct cli *cli, int argc, const char *const *argv)
+{
+	struct out *o = cli->out;
+	char dir[PATH_MAX];
+	uint32_t abi = 0;
+	int missing, r;
+
+	if (!plane_dir(cli->value[CLI_BPFFS], cli->value[CLI_INSTANCE], dir, sizeof(dir)))
+		return out_error(o, "the name of the BPF file system is too long");
+	missing = doctor_features(o);
+	if (missing == -EPERM || missing == -EACCES)
+		return out_error(o, "asking the kernel what it can do needs root (or CAP_BPF)");
+	if (missing < 0)
+		return out_error(o, "cannot probe this kernel: %s", log_strerror(missing));
+	r = maps_open(dir, false, &cli->maps, &abi);
+	if (r == 0) {
+		doctor_links(o, dir);
+		report_maps(cli->maps, "maps", o);
+	} else if (r == -ENOENT) {
+		out_note(o, NULL, "nothing is loaded as instance \"%s\"", cli->value[CLI_INSTANCE]);
+	} else {
+		cli_open_failed(cli, r, dir, abi);
+	}
+	out_field(o, "loaded", NULL, out_bool(r == 0));
+	out_field(o, "usable", NULL, out_bool(missing == 0));
+	return missing ? CLI_FAILED : CLI_DONE;
+}

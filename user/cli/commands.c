@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The table of commands and options, in the order in which help shows them. docs/weft.8 has a section for each row. */
+#include "cli/cmd.h"
+
+const struct cli_option_row cli_options[CLI_OPTION_MAX] = {
+	[CLI_INSTANCE] = { 'i', "instance", "NAME", "which data plane; default \"default\", or WEFT_INSTANCE" },
+	[CLI_BPFFS] = { 0, "bpffs", "DIR", "where the BPF file system is mounted; default /sys/fs/bpf" },
+	[CLI_OUTPUT] = { 'o', "output", "table|wide|json", "how to print; default table" },
+	[CLI_HELP] = { 'h', "help", NULL, "print help, of the command when one is given" },
+	[CLI_VERSION] = { 0, "version", NULL, "print the version" },
+	[CLI_CONFIG] = { 'c', "config", "FILE", "weft.yaml" },
+	[CLI_CHECK] = { 0, "check", NULL,
+			"read the configuration, say what is wrong with it, and stop; needs no root" },
+	[CLI_VERBOSE] = { 'v', "verbose", NULL,
+			  "more messages; with --check, print the configuration in its normal form" },
+	[CLI_REPAIR] = { 0, "repair", NULL, "set right what was counted wrong" },
+	[CLI_OPENMETRICS] = { 0, "openmetrics", NULL, "OpenMetrics instead of Prometheus text" },
+	[CLI_SOCKET] = { 's', "socket", "FILE", "the agent's Unix socket; default /run/weft/INSTANCE.sock" },
+};
+
+const struct cmd cli_commands[] = {
+	{
+		.words = "status",
+		.args = "",
+		.help = "what is loaded, how much it carries, and whether an agent runs",
+		.options = CLI_BIT(SOCKET),
+		.run = cmd_status,
+	},
+	{
+		.words = "doctor",
+		.args = "",
+		.help = "what this kernel can do, what is attached where, what is missing and what that costs",
+		.run = cmd_doctor,
+	},
+	{
+		.words = "service list",
+		.args = "",
+		.help = "services, their addresses, endpoints and connections",
+		.run = cmd_service_list,
+	},
+	{
+		.words = "service show",
+		.args = "NAME",
+		.help = "one service with all settings and endpoints",
+		.run = cmd_service_show,
+	},
+	{
+		.words = "endpoint list",
+		.args = "[SERVICE]",
+		.help = "endpoints with state, share of the traffic, connections and latency",
+		.run = cmd_endpoint_list,
+	},
+	{
+		.words = "connections",
+		.args = "[SERVICE]",
+		.help = "connections that services carry now, in all network namespaces",
+		.run = cmd_connections,
+	},
+	{
+		.words = "explain",
+		.args = "ADDRESS:PORT [udp|tcp]",
+		.help = "why a connect to this address would go where it goes",
+		.run = cmd_explain,
+	},
+	{
+		.words = "check",
+		.args = "",
+		.help = "recount the connections and follow every reference between the maps",
+		.options = CLI_BIT(REPAIR),
+		.run = cmd_check,
+	},
+	{
+		.words = "dump",
+		.args = "[MAP]",
+		.help = "elements of a map, decoded; without MAP, the maps and how full they are",
+		.run = cmd_dump,
+	},
+	{
+		.words = "metrics",
+		.args = "",
+		.help = "the metrics page, as the agent serves it",
+		.options = CLI_BIT(OPENMETRICS),
+		.flags = CMD_RAW,
+		.run = cmd_metrics,
+	},
+	{
+		.words = "agent",
+		.args = "",
+		.help = "load, attach, publish, and keep the kernel as the files say",
+		.options = CLI_BIT(CONFIG) | CLI_BIT(CHECK) | CLI_BIT(VERBOSE),
+		.required = CLI_BIT(CONFIG),
+		.flags = CMD_NEEDS_ROOT | CMD_WRITES | CMD_RAW,
+		.run = cmd_agent,
+	},
+	{
+		.words = "load",
+		.args = "",
+		.help = "load, attach and publish once; traffic then goes on without an agent",
+		.options = CLI_BIT(CONFIG),
+		.required = CLI_BIT(CONFIG),
+		.flags = CMD_NEEDS_ROOT | CMD_WRITES,
+		.run = cmd_load,
+	},
+	{
+		.words = "unload",
+		.args = "",
+		.help = "detach and remove everything of the instance",
+		.flags = CMD_NEEDS_ROOT | CMD_WRITES,
+		.run = cmd_unload,
+	},
+	{
+		.words = "completion",
+		.args = "bash|zsh|fish",
+		.help = "completion for a shell",
+		.flags = CMD_RAW,
+		.run = cmd_completion,
+	},
+	{
+		.words = "version",
+		.args = "",
+		.help = "version, commit, map layout and libbpf",
+		.run = cmd_version,
+	},
+	{
+		.words = "help",
+		.args = "[COMMAND]",
+		.help = "this list, or the help of one command",
+		.flags = CMD_RAW,
+		.run = cmd_help,
+	},
+	{ .words = NULL },
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What commands say, apart from where they read it: maps in, document out. Tests call these on maps made by hand. */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include "cli/out.h"
+#include "cli/view.h"
+
+struct cli;
+
+/* 0 or negative errno, nothing said about it. */
+int report_services(const struct view *v, struct out *o);
+int report_service(const struct view *v, const struct view_service *s, struct out *o);
+/* @s NULL: of all services. @key NULL: the table is the whole document. */
+void report_endpoints(const struct view *v, const struct view_service *s, const char *key, struct out *o);
+
+/* What would become of a connect to this address. @proto 0: TCP, or UDP when only that is known there. */
+void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t port, uint8_t proto, struct out *o);
+
+/* Live connections, sorted by service, then start. @callers gives the path of a cgroup id, or NULL. */
+struct cgroup_paths;
+void report_connections(const struct view *v, const struct weft_flow_record *records, size_t nr,
+			const struct cgroup_paths *callers, struct out *o);
+
+/* Walks every reference between the maps; a note "problems" for each that leads nowhere. Returns how many there are. */
+unsigned report_references(const struct view *v, struct out *o);
+void report_audit(const struct view *v, const struct audit *a, bool repaired, struct out *o);
+
+/* Elements of the maps that lie in memory. -EINVAL: not one of them. */
+int report_dump(const struct view *v, enum plane_map map, struct out *o);
+/* All maps and how full they are. */
+void report_maps(const struct maps *m, const char *key, struct out *o);
+void report_counts(const uint64_t counts[WEFT_R_MAX], struct out *o);
+
+/* The service named @name, or NULL, and the sentence has been said. */
+const struct view_service *report_find(struct cli *cli, const char *name);
+/* Exit code for @r; says the sentence when it is negative. */
+int report_done(struct cli *cli, int r);
+
+#endif
