@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+void f(void)
+{
+	printf("hello\n");
+}
