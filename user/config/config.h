@@ -72,4 +72,8 @@ int config_fits(const struct model *m, const struct config_limits *limits, struc
  * tests. */
 void config_dump(const struct config *c, const struct model *m, FILE *out);
 
+/* @pattern against the folder of @file, absolute and without "//" and "/./". 0, -ENOMEM or -ENOENT (no current folder).
+ */
+int config_absolute(const char *file, const char *pattern, char **ret);
+
 #endif

@@ -20,7 +20,5 @@
 
 /* Sets what was not written. 0 or -ENOMEM. */
 int config_set_defaults(struct config *c);
-/* @pattern against the folder of @file, absolute and without "//" and "/./". 0 or -ENOMEM. */
-int config_absolute(const char *file, const char *pattern, char **ret);
 
 #endif
