@@ -5,8 +5,35 @@
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
+#include "kernel_types.h"
 #include "lib/service.h"
+
+/*
+ * MPTCP connects its first subflow, a socket of its own, and this hook sees that one; getpeername() asks the MPTCP socket. So that one gets
+ * a copy, which holds nothing and counts for nothing. The helper came with 5.19; MPTCP may be configured out.
+ */
+static __always_inline void connect_name_mptcp(struct bpf_sock_addr *ctx, const struct weft_flow *flow)
+{
+	struct mptcp_sock *msk;
+	struct weft_flow *alias;
+
+	if (!bpf_core_type_exists(struct mptcp_sock) ||
+	    !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_skc_to_mptcp_sock))
+		return;
+	msk = bpf_skc_to_mptcp_sock(ctx->sk);
+	if (!msk)
+		return;
+	alias = bpf_sk_storage_get(&weft_flows, msk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!alias)
+		return;
+	alias->vip = flow->vip;
+	alias->vip_port_be = flow->vip_port_be;
+	alias->backend = flow->backend;
+	alias->gen = flow->gen;
+	alias->state = WEFT_FLOW_ALIAS;
+}
 
 /* 1: replaced, the new destination in *to; 0: refused; -1: not ours. */
 static __always_inline int connect_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key, struct choice *to)
@@ -48,6 +75,8 @@ static __always_inline int connect_service(struct bpf_sock_addr *ctx, const stru
 	flow->rtt_samples = 0;
 	flow->state = key->proto == IPPROTO_UDP ? WEFT_FLOW_ESTABLISHED : WEFT_FLOW_CONNECTING;
 	flow_hold(flow);
+	if (key->proto == IPPROTO_TCP)
+		connect_name_mptcp(ctx, flow);
 	edge = count_edge(flow->caller, service, to->backend, to->gen);
 	if (edge) {
 		__sync_fetch_and_add(&edge->opened, 1);

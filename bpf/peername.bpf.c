@@ -19,7 +19,7 @@ static __always_inline bool peer_of_flow(struct bpf_sock_addr *ctx, const struct
 	const struct weft_backend *b;
 	__u32 id;
 
-	if (!flow || !flow->held)
+	if (!flow || (!flow->held && flow->state != WEFT_FLOW_ALIAS))
 		return false;
 	id = flow->backend;
 	b = bpf_map_lookup_elem(&weft_backends, &id);

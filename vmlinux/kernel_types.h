@@ -64,6 +64,10 @@ struct tcp_sock {
 	__u64 bytes_received;
 };
 
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {

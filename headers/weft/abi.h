@@ -159,6 +159,7 @@ enum weft_flow_state {
 	WEFT_FLOW_CONNECTING = 1,  /* the hook chose an endpoint; TCP: no handshake yet */
 	WEFT_FLOW_SYN_SENT = 2,	   /* TCP sent a SYN */
 	WEFT_FLOW_ESTABLISHED = 3, /* TCP: handshake done; UDP: connected */
+	WEFT_FLOW_ALIAS = 4,	   /* on an MPTCP socket: names what its first subflow holds; holds nothing itself */
 };
 
 /*
