@@ -49,7 +49,7 @@ static int fail_v6(struct reader *rd, const char *text)
 			if (end[1] == ':')
 				return fail_port(rd, end + 2, true);
 		} else if (!strncasecmp(host, "::ffff:", 7)) {
-			return reader_fail(rd, "%s is an IPv4 address in IPv6's clothes; write the IPv4 address",
+			return reader_fail(rd, "%s is an IPv4 address written as IPv6; write it as 10.0.0.1:80",
 					   quote(text, &q));
 		} else if (strchr(host, '%')) {
 			return reader_fail(rd, "%s names an interface; only addresses without one will do",
@@ -71,7 +71,7 @@ static int fail_address(struct reader *rd, const char *text)
 	if (is_host_name(text))
 		return reader_fail(rd,
 				   "%s is a name; addresses are wanted, names need a DNS source, which this version "
-				   "has not",
+				   "does not have",
 				   quote(text, &q));
 	if (!addr_parse(text, &addr)) {
 		if (colon)
@@ -115,6 +115,8 @@ int scalar_address(struct reader *rd, bool any, struct address *ret)
 	struct quoted q;
 	int r;
 
+	if (rd->event.type == YAML_SEQUENCE_START_EVENT)
+		return reader_fail(rd, "must be a word, not a list; an IPv6 address needs quotes: \"[fd00::1]:80\"");
 	r = reader_word(rd, &text);
 	if (r)
 		return r;

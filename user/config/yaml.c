@@ -135,6 +135,10 @@ static int fail_syntax(struct reader *rd)
 	if (strstr(problem, "could not find expected ':'"))
 		return reader_fail_at(rd, (unsigned)p->context_mark.line + 1,
 				      "not valid YAML: a line without a key (write \"key: value\" or \"- element\")");
+	if (strstr(problem, "alphabetic or numeric character"))
+		return reader_fail_at(rd, line, "a word that begins with '*' or '&' needs quotes");
+	if (strstr(problem, "unexpected end of stream") && p->context)
+		line = (unsigned)p->context_mark.line + 1; /* what is open began there */
 	if (p->context && *p->context)
 		return reader_fail_at(rd, line, "not valid YAML: %s %s", problem, p->context);
 	return reader_fail_at(rd, line, "not valid YAML: %s", problem);
@@ -199,16 +203,11 @@ static bool at_null(const struct reader *rd)
 /* The event is not what was wanted. */
 static int fail_kind(struct reader *rd, const char *want)
 {
-	const char *hint = rd->event.type == YAML_SEQUENCE_START_EVENT &&
-					   rd->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
-				   ? "; an IPv6 address needs quotes: \"[fd00::1]:80\""
-				   : "";
-
 	if (at_null(rd))
 		return reader_fail(rd, "has no value; %s is wanted", want);
 	switch (rd->event.type) {
 	case YAML_SEQUENCE_START_EVENT:
-		return reader_fail(rd, "must be %s, not a list%s", want, strcmp(want, "a word") ? "" : hint);
+		return reader_fail(rd, "must be %s, not a list", want);
 	case YAML_MAPPING_START_EVENT:
 		return reader_fail(rd, "must be %s, not a mapping", want);
 	default:
