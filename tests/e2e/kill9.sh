@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+# kill -9 at random moments of reloads while clients connect in a loop: no connect fails, and the maps are whole after each restart.
+# WEFT_RELOADS sets how many; scripts/soak runs 1,000.
+. "$(dirname "$0")/lib.sh"
+
+RELOADS=${WEFT_RELOADS:-50}
+RANDOM=${WEFT_SEED:-1}
+all=(127.0.0.{1..9}:80)
+echo_start "${all[@]}"
+write() # two services whose endpoints shift with every reload, so that there is always something to change
+{
+	local a=${all[$((RANDOM % 9))]} b=${all[$((RANDOM % 9))]}
+
+	[ "$a" != "$b" ] || b=${all[$(((${b:8:1}) % 9))]}
+	{ service web tcp 10.96.0.1:80 round-robin "$a@$((RANDOM % 5 + 1))" "$b"; service api tcp 10.96.0.2:80 maglev "$b" "$a"; } | config
+}
+write
+start_agent
+(while [ ! -e "$DIR/stop" ]; do connects 10.96.0.1:80 200; connects 10.96.0.2:80 200; done) >"$DIR/loop.json" 2>"$DIR/loop.log" &
+loop=$!
+kills=0
+for ((i = 1; i <= RELOADS; i++)); do
+	write
+	if ((RANDOM % 3 == 0 || i == RELOADS)); then
+		sleep "0.0$(printf '%03d' $((RANDOM % 1000)))"
+		stop_agent KILL
+		weft check >"$DIR/check.log" 2>&1 || fail "weft check after kill $kills (reload $i)"
+		start_agent
+		weft check >"$DIR/check.log" 2>&1 || fail "weft check after restart $kills (reload $i)"
+		kills=$((kills + 1))
+	fi
+done
+touch "$DIR/stop"
+wait $loop
+total=$(jq -s 'map(.ok + .failed) | add' "$DIR/loop.json")
+failed=$(jq -s 'map(.failed) | add' "$DIR/loop.json")
+echo "FIGURES: $RELOADS reloads, $kills kills, $total connects, $failed failed"
+assert_eq "$failed" 0 "failed connects"
+((total > RELOADS)) || fail "only $total connects were made"
+idle() { [ "$(weft endpoint list -o json | jq '[.[].active] | add')" = 0 ]; }
+must 10 "active counts return to 0" idle
