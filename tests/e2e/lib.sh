@@ -134,13 +134,23 @@ echo_start()
 	must 10 "the echo servers are up" grep -q ready "$DIR/echo.out"
 }
 
-# connects ADDRESS:PORT COUNT [OPTION...]: the connector's JSON. spread: "ENDPOINT TIMES" a line. failures: how many failed.
+# connects ADDRESS:PORT COUNT [OPTION...]: the connector's JSON. spread: "ENDPOINT TIMES ...". failures: how many failed.
 connects()
 {
 	local to=$1 count=$2
 
 	shift 2
-	in_cgroup "$O/tests/tools/connector" --to "$to" --count "$count" --threads 2 --json "$@" || true
+	in_cgroup "$O/tests/tools/connector" --to "$to" --count "$count" --json "$@" || true
+}
+
+spread()
+{
+	connects "$@" | jq -r '.answered | to_entries | sort_by(.key) | map("\(.key) \(.value)") | join(" ")'
+}
+
+failures()
+{
+	connects "$@" | jq .failed
 }
 
 # Ready endpoints of service $1 are exactly the rest of the words, in order of address.

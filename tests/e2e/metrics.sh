@@ -25,7 +25,7 @@ sum() # METRIC REGEX
 	awk -v m="$1" -v re="$2" 'index($0, m "{") == 1 && $0 ~ re { n += $NF } END { print n + 0 }' "$DIR/page"
 }
 assert_eq "$(sum weft_connections_opened_total 'service="web"')" 20 "opened"
-assert_eq "$(sum weft_connections_failed_total 'service="dead".*reason="refused"|reason="refused".*service="dead"')" 5 "refused"
+assert_eq "$(sum weft_connection_failures_total 'service="dead".*reason="refused"|reason="refused".*service="dead"')" 5 "refused"
 assert_eq "$(in_ns "$PLACE" curl -s -o /dev/null -w '%{http_code}' http://$METRICS/nothing)" 404 "another path"
 stop_agent KILL
 weft metrics | promtool check metrics || fail "promtool on weft metrics without an agent"

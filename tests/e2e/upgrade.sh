@@ -10,14 +10,15 @@ link_ids() { for l in "$PINS"/links/*; do bpftool -j link show pinned "$l"; done
 map_ids() { for m in "$PINS"/weft_*; do bpftool -j map show pinned "$m" | jq -r .id; done; }
 links=$(link_ids .id) progs=$(link_ids .prog_id) maps=$(map_ids)
 
-(while [ ! -e "$DIR/stop" ]; do failures 10.96.0.1:80 50; done) >"$DIR/loop" &
+in_cgroup "$O/tests/tools/connector" --to 10.96.0.1:80 --seconds 1000 --think-ms 1 --json >"$DIR/loop" &
+loop=$!
 install -m 755 "$WEFT" "$DIR/weft-next"
 stop_agent
 WEFT=$DIR/weft-next
 start_agent
-touch "$DIR/stop"
-wait $!
-assert_eq "$(sort -u "$DIR/loop")" 0 "failed connects during the upgrade"
+kill -TERM $loop
+wait $loop || true
+assert_eq "$(jq '[.failed, .ok > 0]' -c "$DIR/loop")" "[0,true]" "failed connects during the upgrade"
 assert_eq "$(link_ids .id)" "$links" "links stay"
 assert_eq "$(map_ids)" "$maps" "maps stay"
 for p in $progs; do
