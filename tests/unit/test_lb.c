@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The arithmetic of choosing an endpoint, the same source that runs in the kernel: headers/weft/lb.h. */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stdint.h>
 
+#include "unit.h"
 #include "weft/lb.h"
 
 START_TEST(mix_is_the_published_one)
@@ -253,7 +253,7 @@ static Suite *lb_suite(void)
 	tcase_add_test(c, the_clock_may_wrap);
 	tcase_add_test(c, a_worse_sample_counts_at_once);
 	tcase_add_test(c, a_better_sample_counts_by_the_time_that_went_by);
-	tcase_add_loop_test(c, frequent_samples_add_up_to_time, 0, (int)(sizeof(feeds) / sizeof(feeds[0])));
+	tcase_add_loop_test(c, frequent_samples_add_up_to_time, 0, UNIT_NR(feeds));
 	tcase_add_test(c, fewer_compares_by_weight);
 	tcase_add_test(c, cost_grows_with_latency_and_load);
 	tcase_add_test(c, the_cheaper_of_two);
@@ -265,11 +265,5 @@ static Suite *lb_suite(void)
 
 int main(void)
 {
-	SRunner *sr = srunner_create(lb_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(lb_suite());
 }
