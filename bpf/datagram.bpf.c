@@ -96,6 +96,32 @@ static __always_inline bool datagram_choose(struct bpf_sock_addr *ctx, __u32 ser
 	return true;
 }
 
+/*
+ * A socket that connect() had given an endpoint. Connected still, and this is the very service: the same endpoint, since it hears no other
+ * (true). Dissolved by connect(AF_UNSPEC), which no hook sees: it lets go now.
+ */
+static __always_inline bool datagram_connected(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
+					       struct choice *to)
+{
+	struct weft_flow *flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, 0);
+	const struct weft_backend *b;
+	__u32 id;
+
+	if (!flow || !flow->held)
+		return false;
+	if (ctx->sk->state != SOCK_STATE_ESTABLISHED) {
+		flow_leave(flow, bpf_ktime_get_ns());
+		return false;
+	}
+	id = flow->backend;
+	b = bpf_map_lookup_elem(&weft_backends, &id);
+	if (!b || b->gen != flow->gen || flow->vip_port_be != key->port_be || !weft_addr_equal(&flow->vip, &key->addr))
+		return false;
+	to->addr = b->addr;
+	to->port_be = b->port_be;
+	return true;
+}
+
 /* 1: replaced; 0: refused; -1: not ours. */
 static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
 					    struct choice *to)
@@ -108,6 +134,10 @@ static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const str
 	__u32 i;
 	__u64 now;
 
+	if (datagram_connected(ctx, key, to) && service) {
+		count(WEFT_R_STICKY);
+		return 1;
+	}
 	if (!service) {
 		datagram_direct(ctx, key);
 		count(WEFT_R_NO_SERVICE);

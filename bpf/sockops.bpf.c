@@ -104,11 +104,15 @@ static __always_inline void handshake_failed(struct weft_flow *flow, int error)
 	}
 }
 
+/*
+ * A reset counts as one while the application still held the socket. After its close() TCP resets whatever data comes in: whether that
+ * happens is chance, and nobody is there to miss it.
+ */
 static __always_inline void connection_ended(struct weft_flow *flow, const struct tcp_totals *tcp)
 {
 	struct weft_edge *edge = count_flow_edge(flow);
 	struct weft_bstate *state = bpf_map_lookup_elem(&weft_bstate, &flow->backend);
-	bool reset = tcp->error == ECONNRESET || tcp->error == EPIPE;
+	bool reset = flow->held && (tcp->error == ECONNRESET || tcp->error == EPIPE);
 
 	flow->state = WEFT_FLOW_NONE;
 	count(reset ? WEFT_R_RESET : WEFT_R_CLOSED);
