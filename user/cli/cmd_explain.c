@@ -17,6 +17,7 @@ struct steps {
 	unsigned nr;
 };
 
+/* Numbered for people and programs alike: problems are told as "see step 3". */
 #define STEP(s, fmt, ...) out_note((s)->o, "steps", "%u. " fmt, ++(s)->nr, ##__VA_ARGS__)
 
 static const struct view_frontend *find_frontend(const struct view *v, const struct weft_addr *addr, uint16_t port,
@@ -172,12 +173,13 @@ static void explain_policy(const struct view *v, const struct weft_spec *spec, s
 	if (spec->lb == WEFT_LB_MAGLEV || spec->lb == WEFT_LB_SOURCE_HASH)
 		STEP(s, "the caller is told by %s; the same caller meets the same endpoint",
 		     caller_sentence(spec->hash_by));
-	if (spec->lb == WEFT_LB_P2C_EWMA)
+	if (spec->lb == WEFT_LB_P2C_EWMA) {
+		STEP(s, "cost = latency in us x (1 + active x average weight %u / weight)", spec->avg_weight);
 		STEP(s,
-		     "cost = latency in us x (1 + active x average weight %u / weight); latencies within a factor of "
-		     "two after %u us "
-		     "was added to both count as the same, and then fewer connections for the weight win",
-		     spec->avg_weight, WEFT_EWMA_FLOOR_US);
+		     "latencies within a factor of two after %u us was added to both are the same: then active / "
+		     "weight decides",
+		     WEFT_EWMA_FLOOR_US);
+	}
 	if (spec->lb == WEFT_LB_LEAST_REQUEST)
 		STEP(s, "cost = active / weight");
 	if (spec->lb == WEFT_LB_ROUND_ROBIN && spec->nr_slots) {
@@ -210,17 +212,19 @@ static void explain_verdict(const struct view *v, const struct weft_spec *spec, 
 {
 	const struct weft_backend *b = NULL;
 	size_t ready = spec ? count_ready(v, spec, &b) : 0;
-	char text[ADDR_TEXT_LEN];
+	char text[ADDR_TEXT_LEN], verdict[128];
 
 	out_field(o, "candidates_ready", "", out_int((int64_t)ready));
 	out_field(o, "errno", "", out_text(ready ? NULL : "ECONNREFUSED"));
 	if (!ready)
-		out_note(o, "verdict", "so: refused with ECONNREFUSED, since no endpoint takes new connections");
+		snprintf(verdict, sizeof(verdict),
+			 "refused with ECONNREFUSED, since no endpoint takes new connections");
 	else if (ready == 1)
-		out_note(o, "verdict", "so: to %s, the only one that takes connections",
+		snprintf(verdict, sizeof(verdict), "to %s, the only one that takes connections",
 			 addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text)));
 	else
-		out_note(o, "verdict", "so: to one of %zu endpoints, as above", ready);
+		snprintf(verdict, sizeof(verdict), "to one of %zu endpoints, as above", ready);
+	out_field(o, "verdict", "so", out_text(verdict));
 }
 
 void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t port, uint8_t proto, struct out *o)

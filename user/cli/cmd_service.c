@@ -95,7 +95,7 @@ static void settings(const struct view *v, const struct view_service *s, struct 
 	out_field(o, "opened", NULL, out_int((int64_t)t.opened));
 	out_field(o, "established", NULL, out_int((int64_t)t.established));
 	out_field(o, "failed", NULL, out_int((int64_t)t.failed));
-	out_field(o, "refused", "refused for want of an endpoint", out_int((int64_t)t.refused));
+	out_field(o, "refused", "refused (no endpoint)", out_int((int64_t)t.refused));
 	out_field(o, "slots", NULL, out_int(spec->nr_slots));
 	if (spec->table_size)
 		out_field(o, "maglev_size", "maglev table", out_int(spec->table_size));

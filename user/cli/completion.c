@@ -8,7 +8,8 @@
 #include "cli/cmd.h"
 #include "plane/maps.h"
 
-#define SERVICES "weft service list 2>/dev/null | awk 'NR > 1 { print $1 }'"
+/* compgen -W expands what it is given: a name with "$" in it must not come that far. */
+#define SERVICES "weft service list 2>/dev/null | awk 'NR > 1 && $1 !~ /[^A-Za-z0-9._:\\/@+-]/ { print $1 }'"
 
 static void put_maps(struct out *o)
 {
@@ -130,7 +131,7 @@ static void put_fish_option(struct out *o, int id, const char *condition)
 	if (row->arg && strchr(row->arg, '|'))
 		out_raw(o, " -xa 'table wide json'");
 	else if (row->arg)
-		out_raw(o, " -rF");
+		out_raw(o, strcmp(row->arg, "NAME") == 0 ? " -x" : " -rF");
 	out_raw(o, " -d '%s'\n", row->help);
 }
 
@@ -162,7 +163,8 @@ static void put_fish(struct out *o)
 		out_raw(o, "complete -c weft -n '__fish_seen_subcommand_from %s' -a \"", space ? space + 1 : c->words);
 		/* fish of before 3.4 has no $(); its own form works in all */
 		if (strstr(c->args, "SERVICE") || strstr(c->args, "NAME"))
-			out_raw(o, "(weft service list 2>/dev/null | string match -rg '^(\\S+)' | tail -n +2)");
+			out_raw(o, "(weft service list 2>/dev/null | string match -rg '^([A-Za-z0-9._:/@+-]+) ' | "
+				   "tail -n +2)");
 		else
 			put_args(o, c->args);
 		out_raw(o, "\"\n");

@@ -254,15 +254,10 @@ const uint32_t *view_backends(const struct view *v, uint32_t service, size_t *re
 	return v->backends + low;
 }
 
-uint64_t view_slots_capacity(const struct maps *m)
-{
-	return (uint64_t)m->capacity[PLANE_MAP_SLOTS] * WEFT_SLOT_GROUP;
-}
-
 const struct weft_spec *view_spec(const struct view *v, uint32_t service)
 {
 	const struct maps *m = v->maps;
-	uint64_t slots = view_slots_capacity(m);
+	uint32_t slots = m->capacity[PLANE_MAP_SLOTS]; /* ids, not groups */
 	const struct weft_spec *spec;
 	uint32_t id;
 

@@ -60,8 +60,6 @@ const struct view_frontend *view_frontends(const struct view *v, uint32_t servic
 const uint32_t *view_backends(const struct view *v, uint32_t service, size_t *ret_nr);
 /* The published spec when it can be trusted: in range, and its extents too. NULL else. */
 const struct weft_spec *view_spec(const struct view *v, uint32_t service);
-/* Backend ids in the slots arena. */
-uint64_t view_slots_capacity(const struct maps *m);
 
 struct view_total {
 	size_t endpoints, ready;
