@@ -12,7 +12,7 @@
 #define DATAGRAM_REDRAWS 3
 
 /* Does another service of this socket already use this endpoint? Then an answer could not be told apart. */
-static __noinline int datagram_shared(const struct weft_peers *peers, const struct choice *to)
+__weak __noinline int datagram_shared(const struct weft_peers *peers, const struct choice *to)
 {
 	if (!peers || !to)
 		return 0;
@@ -27,7 +27,7 @@ static __noinline int datagram_shared(const struct weft_peers *peers, const stru
 }
 
 /* The entry of this service address, else a free one, else the one whose turn it is to be replaced. */
-static __noinline int datagram_entry(const struct weft_peers *peers, const struct weft_frontend_key *key)
+__weak __noinline int datagram_entry(const struct weft_peers *peers, const struct weft_frontend_key *key)
 {
 	int free = -1;
 
@@ -45,7 +45,7 @@ static __noinline int datagram_entry(const struct weft_peers *peers, const struc
 }
 
 /* Is this, not a service address, that of an endpoint which the socket talks to? */
-static __noinline int datagram_known(const struct weft_peers *peers, const struct weft_frontend_key *key)
+__weak __noinline int datagram_known(const struct weft_peers *peers, const struct weft_frontend_key *key)
 {
 	if (!peers || !key)
 		return 0;

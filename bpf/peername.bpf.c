@@ -31,7 +31,7 @@ static __always_inline bool peer_of_flow(struct bpf_sock_addr *ctx, const struct
 }
 
 /* Of several services behind the same endpoint, the one that was written to last. */
-static __noinline int peer_latest(const struct weft_peers *peers, const struct weft_frontend_key *seen)
+__weak __noinline int peer_latest(const struct weft_peers *peers, const struct weft_frontend_key *seen)
 {
 	__u64 latest = 0;
 	int found = -1;
