@@ -86,6 +86,17 @@ in_ns()
 	nsenter --net="/run/netns/$ns" -- "$@"
 }
 
+# spawn_in NAMESPACE COMMAND...: in the background, pid in $SPAWNED; its end, however sudden, is not remarked on.
+spawn_in()
+{
+	local ns=$1
+
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@" &
+	SPAWNED=$!
+	disown
+}
+
 # in_cgroup COMMAND...: in cgroup $GROUP (default $CG) and in namespace $CLIENT (default $PLACE).
 in_cgroup()
 {
@@ -93,6 +104,15 @@ in_cgroup()
 		echo 0 >"${GROUP:-$CG}/cgroup.procs" || exit 125
 		exec nsenter --net="/run/netns/${CLIENT:-$PLACE}" -- "$@"
 	)
+}
+
+# spawn_in_cgroup COMMAND...: the same in the background, pid in $SPAWNED.
+spawn_in_cgroup()
+{
+	bash -c 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"' - "${GROUP:-$CG}" \
+		nsenter --net="/run/netns/${CLIENT:-$PLACE}" -- "$@" &
+	SPAWNED=$!
+	disown
 }
 
 # nginx_start NAMESPACE NAME ADDRESS PORT: a real nginx that answers with its name. Its pid is in $DIR/NAME.pid.
@@ -114,18 +134,16 @@ nginx_start()
 			}
 		}
 	END
-	in_ns "$1" nginx -e "$DIR/$2.log" -p "$DIR/$2" -c "$DIR/$2/nginx.conf" &
-	disown
+	spawn_in "$1" nginx -e "$DIR/$2.log" -p "$DIR/$2" -c "$DIR/$2/nginx.conf"
 	wait_for 10 in_ns "$1" curl -sf -m 2 -o /dev/null "http://$3:$4/" || { cat "$DIR/$2.log" >&2; return 1; }
 }
 
 # dnsmasq_start NAMESPACE NAME ADDRESS PORT: answers TXT whoami.mesh with its name, and A web.mesh with 192.0.2.80.
 dnsmasq_start()
 {
-	in_ns "$1" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file="$DIR/$2.pid" \
+	spawn_in "$1" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file="$DIR/$2.pid" \
 		--bind-interfaces --except-interface=nothing --listen-address="$3" --port="$4" --txt-record=whoami.mesh,"$2" \
-		--address=/web.mesh/192.0.2.80 2>"$DIR/$2.log" &
-	disown
+		--address=/web.mesh/192.0.2.80 2>"$DIR/$2.log"
 	wait_for 10 in_ns "$1" dig +short +tries=1 +time=1 -p "$4" "@$3" web.mesh || { cat "$DIR/$2.log" >&2; return 1; }
 }
 

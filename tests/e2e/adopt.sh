@@ -7,7 +7,7 @@ echo_start 127.0.0.1:80 127.0.0.2:80
 service web tcp 10.96.0.1:80 round-robin 127.0.0.1:80 127.0.0.2:80 | config
 start_agent
 connects 10.96.0.1:80 100 >/dev/null
-in_cgroup bash -c 'exec 3<>/dev/tcp/10.96.0.1/80; echo open; exec sleep 60' >"$DIR/held" & disown
+spawn_in_cgroup bash -c 'exec 3<>/dev/tcp/10.96.0.1/80; echo open; exec sleep 60' >"$DIR/held"
 must 5 "one connection is held" grep -q open "$DIR/held"
 picture()
 {

@@ -10,7 +10,7 @@ echo_start 127.0.0.1:80 127.0.0.2:53
 } | config
 in_ns "$PLACE" "$WEFT" load -c "$DIR/weft.yaml"
 connects 10.96.0.1:80 5 >/dev/null
-in_cgroup bash -c 'exec 3<>/dev/tcp/10.96.0.1/80; echo open; exec sleep 60' >"$DIR/held" & disown
+spawn_in_cgroup bash -c 'exec 3<>/dev/tcp/10.96.0.1/80; echo open; exec sleep 60' >"$DIR/held"
 must 5 "one connection is held" grep -q open "$DIR/held"
 maps=$(for m in "$PINS"/weft_*; do m=${m##*/}; echo "dump ${m#weft_}"; done)
 while read -r words; do

@@ -19,8 +19,8 @@ write
 start_agent
 loops=()
 for to in 10.96.0.1:80 10.96.0.2:80; do
-	in_cgroup "$O/tests/tools/connector" --to $to --seconds 100000 --think-ms 1 --json >"$DIR/loop-$to.json" 2>"$DIR/loop.log" &
-	loops+=($!)
+	spawn_in_cgroup "$O/tests/tools/connector" --to $to --seconds 100000 --think-ms 1 --json >"$DIR/loop-$to.json" 2>"$DIR/loop.log"
+	loops+=("$SPAWNED")
 done
 kills=0
 for ((i = 1; i <= RELOADS; i++)); do
@@ -35,7 +35,7 @@ for ((i = 1; i <= RELOADS; i++)); do
 	fi
 done
 kill -TERM "${loops[@]}"
-wait "${loops[@]}" || true
+for loop in "${loops[@]}"; do must 10 "the clients end" gone "$loop"; done
 total=$(cat "$DIR"/loop-*.json | jq -s 'map(.ok + .failed) | add')
 failed=$(cat "$DIR"/loop-*.json | jq -s 'map(.failed) | add')
 cat "$DIR"/loop-*.json

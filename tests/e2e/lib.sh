@@ -101,9 +101,8 @@ metrics()
 # start_agent [ARGUMENT...]: returns when its services are in the kernel and its metrics answer.
 start_agent()
 {
-	in_ns "$PLACE" "$WEFT" agent -c "$DIR/weft.yaml" "$@" 2>>"$DIR/agent.log" &
-	AGENT=$!
-	disown
+	spawn_in "$PLACE" "$WEFT" agent -c "$DIR/weft.yaml" "$@" 2>>"$DIR/agent.log"
+	AGENT=$SPAWNED
 	must 20 "the agent is up" agent_ready
 }
 
@@ -129,8 +128,7 @@ gone()
 echo_start()
 {
 	[ -x "$O/tests/tools/echo" ] || fail "$O/tests/tools/echo is missing; make tools"
-	in_ns "$PLACE" "$O/tests/tools/echo" "$@" >"$DIR/echo.out" 2>"$DIR/echo.log" &
-	disown
+	spawn_in "$PLACE" "$O/tests/tools/echo" "$@" >"$DIR/echo.out" 2>"$DIR/echo.log"
 	must 10 "the echo servers are up" grep -q ready "$DIR/echo.out"
 }
 

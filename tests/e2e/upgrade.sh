@@ -10,14 +10,14 @@ link_ids() { for l in "$PINS"/links/*; do bpftool -j link show pinned "$l"; done
 map_ids() { for m in "$PINS"/weft_*; do bpftool -j map show pinned "$m" | jq -r .id; done; }
 links=$(link_ids .id) progs=$(link_ids .prog_id) maps=$(map_ids)
 
-in_cgroup "$O/tests/tools/connector" --to 10.96.0.1:80 --seconds 1000 --think-ms 1 --json >"$DIR/loop" &
-loop=$!
+spawn_in_cgroup "$O/tests/tools/connector" --to 10.96.0.1:80 --seconds 1000 --think-ms 1 --json >"$DIR/loop"
+loop=$SPAWNED
 install -m 755 "$WEFT" "$DIR/weft-next"
 stop_agent
 WEFT=$DIR/weft-next
 start_agent
 kill -TERM $loop
-wait $loop || true
+must 10 "the clients end" gone $loop
 assert_eq "$(jq '[.failed, .ok > 0]' -c "$DIR/loop")" "[0,true]" "failed connects during the upgrade"
 assert_eq "$(link_ids .id)" "$links" "links stay"
 assert_eq "$(map_ids)" "$maps" "maps stay"
