@@ -20,3 +20,5 @@ message=$(check "$DIR/weft.yaml" 2>&1) || r=$?
 assert_eq "$r" 1 "exit code for a bad file"
 assert_match "$message" "weft.yaml:[0-9]+: services\[0\]\.address" "file, line and key"
 [ ! -e "$PINS" ] || fail "--check pinned something"
+cp "$TOP/deploy/weft.yaml" "$DIR/example.yaml"
+check "$DIR/example.yaml" || fail "the example that is shipped is refused"
