@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The command line, and what is made from the table of commands: help, completion, the manual's completeness. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/agent_status.h"
 #include "cli/cmd.h"
+#include "unit.h"
 
 static char out_text_of[256 * 1024], err_text_of[4096];
 
@@ -279,17 +279,13 @@ START_TEST(agent_status_is_read_and_checked)
 }
 END_TEST
 
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("cli");
 	TCase *t = tcase_create("cli");
-	SRunner *r;
-	int failed;
 
-	tcase_add_loop_test(t, usage_errors_are_sentences_on_stderr, 0, NR(usages));
-	tcase_add_loop_test(t, options_stand_anywhere, 0, NR(parses));
+	tcase_add_loop_test(t, usage_errors_are_sentences_on_stderr, 0, UNIT_NR(usages));
+	tcase_add_loop_test(t, options_stand_anywhere, 0, UNIT_NR(parses));
 	tcase_add_test(t, environment_names_the_instance_unless_the_option_does);
 	tcase_add_test(t, nothing_loaded_is_a_sentence_and_one);
 	tcase_add_test(t, help_goes_to_stdout_and_names_everything);
@@ -300,9 +296,5 @@ int main(void)
 	tcase_add_test(t, manual_names_every_command_and_option);
 	tcase_add_test(t, agent_status_is_read_and_checked);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(s);
 }

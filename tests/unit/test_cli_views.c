@@ -3,13 +3,13 @@
  * What the commands print for maps made by hand, against tests/cli/NAME.FORMAT. WEFT_GOLDEN=update writes the files
  * anew; read the difference before it is committed.
  */
-#include <check.h>
 #include <jansson.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "cli/report.h"
 #include "cli_fixture.h"
+#include "unit.h"
 
 static void explain(const struct view *v, const char *address, uint8_t proto, struct out *o)
 {
@@ -292,15 +292,9 @@ int main(void)
 {
 	Suite *s = suite_create("cli_views");
 	TCase *t = tcase_create("views");
-	SRunner *r;
-	int failed;
 
-	tcase_add_loop_test(t, commands_print_what_the_golden_files_say, 0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_loop_test(t, commands_print_what_the_golden_files_say, 0, UNIT_NR(cases));
 	tcase_add_test(t, view_survives_maps_that_make_no_sense);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(s);
 }

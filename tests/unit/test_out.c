@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The formats: the same document as text, wide text and JSON. */
-#include <check.h>
 #include <jansson.h>
 #include <string.h>
 
 #include "cli/out.h"
+#include "unit.h"
 
 static const struct out_column columns[] = {
 	{ "name", "NAME", 0 },
@@ -224,8 +224,6 @@ int main(void)
 {
 	Suite *s = suite_create("out");
 	TCase *t = tcase_create("formats");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, table_aligns_and_hides_wide_columns);
 	tcase_add_test(t, wide_shows_all_columns_without_blanks_at_the_end);
@@ -236,11 +234,7 @@ int main(void)
 	tcase_add_test(t, json_takes_bytes_that_are_no_text);
 	tcase_add_test(t, nothing_said_is_nothing_printed);
 	tcase_add_test(t, write_errors_are_reported);
-	tcase_add_loop_test(t, values_read_well, 0, sizeof(humans) / sizeof(humans[0]));
+	tcase_add_loop_test(t, values_read_well, 0, UNIT_NR(humans));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(s);
 }

@@ -43,16 +43,18 @@ static int check_config(struct cli *cli)
 	_cleanup_(file_source_freep) struct file_source *s = NULL;
 	_cleanup_(model_freep) struct model *m = NULL;
 	const struct config *c = NULL;
+	size_t endpoints;
 
 	if (file_source_new(cli->value[CLI_CONFIG], &s) < 0)
 		return out_error(cli->out, "no memory");
 	if (read_files(cli, s, &c, &m))
 		return CLI_FAILED;
+	endpoints = model_count_endpoints(m);
 	if (cli->given & CLI_BIT(VERBOSE))
 		config_dump(c, m, cli->out->to);
 	else
-		out_raw(cli->out, "%s: %zu services, %zu endpoints: ok\n", cli->value[CLI_CONFIG], m->nr,
-			model_count_endpoints(m));
+		out_raw(cli->out, "%s: %zu service%s, %zu endpoint%s: ok\n", cli->value[CLI_CONFIG], m->nr,
+			m->nr == 1 ? "" : "s", endpoints, endpoints == 1 ? "" : "s");
 	return CLI_DONE;
 }
 

@@ -9,10 +9,10 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "cli/cgroups.h"
 #include "cli/cmd.h"
 #include "cli/report.h"
 #include "plane/plane.h"
+#include "telemetry/callers.h"
 
 static const struct out_column columns[] = {
 	{ "proto", "PROTO", 0 },
@@ -58,13 +58,15 @@ static struct out_value endpoint(const struct view *v, const struct weft_flow_re
 	return out_text(addr_port_format(&r->remote, ntohs(r->remote_port_be), text, len));
 }
 
-static void flow_row(const struct view *v, const struct weft_flow_record *r, const struct cgroup_paths *callers,
+static void flow_row(const struct view *v, const struct weft_flow_record *r, const struct callers *callers,
 		     struct out *o)
 {
 	const struct view_service *s = view_find_id(v, r->flow.service);
-	const char *caller = r->flow.caller ? cgroup_paths_find(callers, r->flow.caller) : NULL;
+	const char *caller = NULL;
 	char text[ADDR_TEXT_LEN];
 
+	if (callers && r->flow.caller)
+		caller = callers_text(callers, callers_find(callers, r->flow.caller));
 	out_cell(o, out_text(proto_name(r->flow.proto)));
 	out_cell(o, out_text(addr_port_format(&r->local, ntohs(r->local_port_be), text, sizeof(text))));
 	out_cell(o, out_text(s ? s->name : NULL));
@@ -84,7 +86,7 @@ static void flow_row(const struct view *v, const struct weft_flow_record *r, con
 }
 
 void report_connections(const struct view *v, const struct weft_flow_record *records, size_t nr,
-			const struct cgroup_paths *callers, struct out *o)
+			const struct callers *callers, struct out *o)
 {
 	out_table(o, NULL, NULL, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < nr; i++)
@@ -134,7 +136,7 @@ static int record_compare(const void *a, const void *b, void *ctx)
 
 int cmd_connections(struct cli *cli, int argc, const char *const *argv)
 {
-	_cleanup_(cgroup_paths_freep) struct cgroup_paths *callers = NULL;
+	_cleanup_(callers_freep) struct callers *callers = NULL;
 	struct collection c = { 0 };
 	char root[PATH_MAX];
 	int r;
@@ -162,7 +164,9 @@ int cmd_connections(struct cli *cli, int argc, const char *const *argv)
 	}
 	/* Without names the callers' ids still stand in the wide table. */
 	if (c.nr && plane_find_cgroup(root, sizeof(root)) == 0)
-		cgroup_paths_read(root, &callers);
+		callers = callers_new();
+	if (callers)
+		callers_walk(callers, root);
 	if (c.nr)
 		qsort_r(c.record, c.nr, sizeof(*c.record), record_compare, cli->view);
 	report_connections(cli->view, c.record, c.nr, callers, cli->out);

@@ -81,8 +81,9 @@ void out_note(struct out *o, const char *key, const char *fmt, ...)
 int out_finish(struct out *o)
 {
 	o->ops->finish(o);
-	if (fflush(o->to) == EOF || ferror(o->to))
-		o->failed = o->failed ? o->failed : -EIO;
+	errno = 0;
+	if ((fflush(o->to) == EOF || ferror(o->to)) && !o->failed)
+		o->failed = errno ? -errno : -EIO;
 	return o->failed;
 }
 

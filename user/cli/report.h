@@ -18,9 +18,9 @@ void report_endpoints(const struct view *v, const struct view_service *s, const 
 void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t port, uint8_t proto, struct out *o);
 
 /* Live connections, sorted by service, then start. @callers gives the path of a cgroup id, or NULL. */
-struct cgroup_paths;
+struct callers;
 void report_connections(const struct view *v, const struct weft_flow_record *records, size_t nr,
-			const struct cgroup_paths *callers, struct out *o);
+			const struct callers *callers, struct out *o);
 
 /* Walks every reference between the maps; a note "problems" for each that leads nowhere. Returns how many there are. */
 unsigned report_references(const struct view *v, struct out *o);
