@@ -96,37 +96,45 @@ static __always_inline bool datagram_choose(struct bpf_sock_addr *ctx, __u32 ser
 	return true;
 }
 
+enum { UNRELATED, ITS_SERVICE, ITS_ENDPOINT };
+
 /*
- * A socket that connect() had given an endpoint. Connected still, and this is the very service: the same endpoint, since it hears no other
- * (true). Dissolved by connect(AF_UNSPEC), which no hook sees: it lets go now.
+ * A socket that connect() had given an endpoint. Connected still, and this is the very service: the same endpoint, since it hears no
+ * other. Or the endpoint's own address: the kernel says so for every send() on a socket connected to a v4-mapped address. Dissolved by
+ * connect(AF_UNSPEC), which no hook sees: it lets go now.
  */
-static __always_inline bool datagram_connected(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
-					       struct choice *to)
+static __always_inline int datagram_connected(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
+					      struct choice *to)
 {
 	struct weft_flow *flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, 0);
 	const struct weft_backend *b;
 	__u32 id;
 
 	if (!flow || !flow->held)
-		return false;
+		return UNRELATED;
 	if (ctx->sk->state != SOCK_STATE_ESTABLISHED) {
 		flow_leave(flow, bpf_ktime_get_ns());
-		return false;
+		return UNRELATED;
 	}
 	id = flow->backend;
 	b = bpf_map_lookup_elem(&weft_backends, &id);
-	if (!b || b->gen != flow->gen || flow->vip_port_be != key->port_be || !weft_addr_equal(&flow->vip, &key->addr))
-		return false;
+	if (!b || b->gen != flow->gen)
+		return UNRELATED;
+	if (b->port_be == key->port_be && weft_addr_equal(&b->addr, &key->addr))
+		return ITS_ENDPOINT;
+	if (flow->vip_port_be != key->port_be || !weft_addr_equal(&flow->vip, &key->addr))
+		return UNRELATED;
 	to->addr = b->addr;
 	to->port_be = b->port_be;
-	return true;
+	return ITS_SERVICE;
 }
 
 /* 1: replaced; 0: refused; -1: not ours. */
 static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
 					    struct choice *to)
 {
-	__u32 service = service_find(key);
+	int connected = datagram_connected(ctx, key, to);
+	__u32 service = connected == ITS_ENDPOINT ? 0 : service_find(key);
 	const struct weft_backend *b;
 	struct weft_peers *peers;
 	struct weft_peer *peer;
@@ -134,7 +142,9 @@ static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const str
 	__u32 i;
 	__u64 now;
 
-	if (datagram_connected(ctx, key, to) && service) {
+	if (connected == ITS_ENDPOINT)
+		return -1;
+	if (connected == ITS_SERVICE && service) {
 		count(WEFT_R_STICKY);
 		return 1;
 	}

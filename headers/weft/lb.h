@@ -38,18 +38,18 @@ WEFT_PURE __u32 weft_lb_scale(__u32 hash, __u32 n)
 #define WEFT_EWMA_HALF_MS 6931u
 
 /*
- * @us after @age_ms without a sample. Between the halvings 2^-x = 1 - 0.6934 x + 0.1934 x^2 (x in 1/1024): exact at both ends, within
- * 0.8 % between them, and with the true slope at 0, which is all that counts when samples come often.
+ * @us after @age_ms without a sample. Between the halvings 2^-x = 1 - 0.6934 x + 0.1934 x^2 (x in 1/65536): exact at both ends, within
+ * 1.1 % between them, and with the true slope at 0, which is all that counts when samples come often.
  */
 WEFT_PURE __u32 weft_ewma_decay(__u32 us, __u32 age_ms)
 {
 	__u32 halvings = age_ms / WEFT_EWMA_HALF_MS;
-	__u64 x = (__u64)(age_ms % WEFT_EWMA_HALF_MS) * 1024 / WEFT_EWMA_HALF_MS;
+	__u64 x = (__u64)(age_ms % WEFT_EWMA_HALF_MS) * 65536 / WEFT_EWMA_HALF_MS;
 
 	if (halvings > 31)
 		return 0;
 	us >>= halvings;
-	return us - (__u32)(us * (710 * x - 198 * x * x / 1024) / 1048576);
+	return us - (__u32)((us * (45440 * x - 12672 * x * x / 65536)) >> 32);
 }
 
 /* What @e is worth at @now_ms; at least 1 once it was measured, since 0 means "never measured". */
