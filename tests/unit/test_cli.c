@@ -186,6 +186,23 @@ START_TEST(completion_knows_every_word)
 }
 END_TEST
 
+/* One apostrophe in a help text that is not escaped makes fish refuse the whole file. */
+START_TEST(fish_quotes_are_balanced)
+{
+	bool open = false;
+
+	ck_assert_int_eq(run("completion fish"), CLI_DONE);
+	for (const char *p = out_text_of; *p; p++) {
+		if (*p == '\\' && p[1] == '\'')
+			p++;
+		else if (*p == '\'')
+			open = !open;
+		else if (*p == '\n')
+			ck_assert_msg(!open, "quotes are not balanced before: %.80s", p);
+	}
+}
+END_TEST
+
 /* Sources a script in a real bash and completes @line in it. */
 static void complete(const char *line, char *ret, size_t len)
 {
@@ -292,6 +309,7 @@ int main(void)
 	tcase_add_test(t, help_of_a_command_names_its_options);
 	tcase_add_test(t, version_says_what_it_is);
 	tcase_add_loop_test(t, completion_knows_every_word, 0, 3);
+	tcase_add_test(t, fish_quotes_are_balanced);
 	tcase_add_test(t, bash_completes);
 	tcase_add_test(t, manual_names_every_command_and_option);
 	tcase_add_test(t, agent_status_is_read_and_checked);

@@ -121,6 +121,15 @@ static void put_bash(struct out *o)
 	out_raw(o, "\"\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -F _weft weft\n");
 }
 
+/* A description, and the end of the line. */
+static void put_fish_text(struct out *o, const char *text)
+{
+	out_raw(o, " -d '");
+	for (; *text; text++)
+		out_raw(o, "%s%c", *text == '\'' ? "\\" : "", *text);
+	out_raw(o, "'\n");
+}
+
 static void put_fish_option(struct out *o, int id, const char *condition)
 {
 	const struct cli_option_row *row = &cli_options[id];
@@ -132,7 +141,7 @@ static void put_fish_option(struct out *o, int id, const char *condition)
 		out_raw(o, " -xa 'table wide json'");
 	else if (row->arg)
 		out_raw(o, strcmp(row->arg, "NAME") == 0 ? " -x" : " -rF");
-	out_raw(o, " -d '%s'\n", row->help);
+	put_fish_text(o, row->help);
 }
 
 static void put_fish(struct out *o)
@@ -146,13 +155,11 @@ static void put_fish(struct out *o)
 		int len = (int)strcspn(c->words, " ");
 		char condition[128];
 
-		if (!space)
-			out_raw(o, "complete -c weft -n __fish_use_subcommand -a %s -d '%s'\n", c->words, c->help);
-		else
-			out_raw(o,
-				"complete -c weft -n __fish_use_subcommand -a %.*s\n"
-				"complete -c weft -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n",
-				len, c->words, len, c->words, space + 1, c->help);
+		out_raw(o, "complete -c weft -n __fish_use_subcommand -a %.*s", len, c->words);
+		if (space)
+			out_raw(o, "\ncomplete -c weft -n '__fish_seen_subcommand_from %.*s' -a %s", len, c->words,
+				space + 1);
+		put_fish_text(o, c->help);
 		snprintf(condition, sizeof(condition), "-n '__fish_seen_subcommand_from %s'",
 			 space ? space + 1 : c->words);
 		for (int i = 0; i < CLI_OPTION_MAX; i++)
