@@ -121,18 +121,31 @@ static int read_audit(struct reader *rd, void *into)
 	return scalar_duration(rd, 1000, 24u * 3600 * 1000, true, &x->config->audit_ms);
 }
 
-#define X(key, field, def, min, max)                                                                                   \
-	static int read_limit_##field(struct reader *rd, void *into)                                                   \
-	{                                                                                                              \
-		return scalar_number(rd, min, max, &((struct settings_reading *)into)->config->limits.field);          \
-	}
-CONFIG_LIMITS(X)
+static const struct limit {
+	const char *key;
+	size_t at; /* in struct config_limits */
+	uint32_t min, max;
+} limits[] = {
+#define X(key, field, def, min, max) { key, offsetof(struct config_limits, field), min, max },
+	CONFIG_LIMITS(X)
 #undef X
+};
+
+/* Which one is told by the key that is being read. */
+static int read_limit(struct reader *rd, void *into)
+{
+	char *all = (char *)&((struct settings_reading *)into)->config->limits;
+	const struct limit *l = limits;
+
+	while (strcmp(l->key, rd->path[rd->depth - 1].key))
+		l++;
+	return scalar_number(rd, l->min, l->max, (uint32_t *)(void *)(all + l->at));
+}
 
 static int read_limits(struct reader *rd, void *into)
 {
 	static const struct reader_field fields[] = {
-#define X(key, field, def, min, max) { key, read_limit_##field },
+#define X(key, field, def, min, max) { key, read_limit },
 		CONFIG_LIMITS(X)
 #undef X
 	};

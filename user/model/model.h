@@ -11,7 +11,7 @@ struct model {
 	size_t capacity;
 };
 
-struct model *model_new(void);	   /* NULL: no memory */
+struct model *model_new(void);	  /* NULL: no memory */
 void model_free(struct model *m); /* NULL is fine */
 static inline void model_freep(struct model **m)
 {
@@ -21,9 +21,9 @@ static inline void model_freep(struct model **m)
 int model_add(struct model *m, struct service *s); /* takes a reference of its own; 0 or -ENOMEM */
 
 /*
- * Sorts, and looks for names and frontends (address, port, protocol) that are there twice. 0; -ENOMEM; -EEXIST with the two services
- * in ret_first and ret_second (first = the one met first by file order of adding) and the frontend in ret_frontend, or NULL there when
- * the name is what they share. The pointers live as long as the model.
+ * Sorts, and looks for names and frontends (address, port, protocol) that are there twice. 0; -ENOMEM; -EEXIST with the
+ * two services in ret_first and ret_second (first = the one met first by file order of adding) and the frontend in
+ * ret_frontend, or NULL there when the name is what they share. The pointers live as long as the model.
  */
 int model_seal(struct model *m, const struct service **ret_first, const struct service **ret_second,
 	       const struct frontend **ret_frontend);

@@ -21,15 +21,16 @@ struct frontend {
 };
 
 struct service {
-	char *name;	/* unique in a model; 1..WEFT_NAME_LEN-1 bytes */
-	uint8_t proto;	/* IPPROTO_TCP or IPPROTO_UDP; of all its frontends and endpoints */
-	uint8_t lb;	/* enum weft_lb */
+	char *name;	  /* unique in a model; 1..WEFT_NAME_LEN-1 bytes */
+	uint8_t proto;	  /* IPPROTO_TCP or IPPROTO_UDP; of all its frontends and endpoints */
+	uint8_t lb;	  /* enum weft_lb */
 	uint8_t hash_by;  /* enum weft_client, never NONE */
 	uint8_t affinity; /* enum weft_client */
 	uint32_t affinity_ms;
 	uint32_t maglev_size; /* a prime; read only when lb is maglev */
 
-	struct frontend *frontends; /* 1.. of them, in the order written; all of one address family each with its endpoints */
+	struct frontend
+		*frontends; /* 1.. of them, in the order written; all of one address family each with its endpoints */
 	size_t nr_frontends;
 	struct endpoint *endpoints; /* sorted by address, then port; no two alike */
 	size_t nr_endpoints;
@@ -41,9 +42,9 @@ struct service {
 	unsigned refs; /* shared between the models before and after a reload */
 };
 
-struct service *service_new(const char *name);	    /* refs = 1, defaults set; NULL: no memory */
-struct service *service_ref(struct service *s);	    /* returns @s */
-void service_unref(struct service *s);		    /* NULL is fine */
+struct service *service_new(const char *name);	/* refs = 1, defaults set; NULL: no memory */
+struct service *service_ref(struct service *s); /* returns @s */
+void service_unref(struct service *s);		/* NULL is fine */
 static inline void service_unrefp(struct service **s)
 {
 	service_unref(*s);
