@@ -140,6 +140,27 @@ static int dump_edges(const struct maps *m, struct out *o)
 	return r;
 }
 
+static int dump_flows(struct cli *cli)
+{
+	_cleanup_(freep) struct weft_flow_record *record = NULL;
+	size_t nr = 0;
+	int r = report_collect(cli->view, 0, &record, &nr);
+
+	if (r < 0)
+		return report_no_flows(cli, r);
+	report_flows(record, nr, cli->out);
+	return CLI_DONE;
+}
+
+/* It lives in sockets that nobody connected, and no iterator walks those. */
+static int dump_peers(struct out *o)
+{
+	out_field(o, "map", NULL, out_text(plane_map_name(PLANE_MAP_PEERS)));
+	out_field(o, "listed", NULL,
+		  out_words(out_bool(false), "no: it lives in the sockets, and the kernel gives no list"));
+	return CLI_DONE;
+}
+
 static int find_map(const char *name)
 {
 	for (int i = 0; i < PLANE_MAP_MAX; i++)
@@ -175,17 +196,16 @@ int cmd_dump(struct cli *cli, int argc, const char *const *argv)
 
 	if (argc && map < 0)
 		return unknown_map(cli, argv[0]);
-	if (map == PLANE_MAP_FLOWS || map == PLANE_MAP_PEERS)
-		return out_error(
-			cli->out,
-			"%s lives in the sockets and has no list of its own; `weft connections` walks the sockets",
-			plane_map_name(map));
 	if (cli_open(cli, false))
 		return CLI_FAILED;
 	if (!argc)
 		report_maps(cli->maps, NULL, cli->out);
 	if (!argc)
 		return CLI_DONE;
+	if (map == PLANE_MAP_FLOWS)
+		return dump_flows(cli);
+	if (map == PLANE_MAP_PEERS)
+		return dump_peers(cli->out);
 	if (map == PLANE_MAP_COUNTS)
 		r = dump_counts(cli->maps, cli->out);
 	else if (map == PLANE_MAP_AFFINITY)

@@ -134,42 +134,55 @@ static int record_compare(const void *a, const void *b, void *ctx)
 	return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
 }
 
+int report_collect(const struct view *v, uint32_t service, struct weft_flow_record **ret, size_t *ret_nr)
+{
+	struct collection c = { .v = v, .service = service };
+	int r = maps_each_flow(v->maps, collect, &c);
+
+	if (r < 0) {
+		free(c.record);
+		return r;
+	}
+	if (c.nr)
+		qsort_r(c.record, c.nr, sizeof(*c.record), record_compare, (void *)v);
+	*ret = c.record;
+	*ret_nr = c.nr;
+	return 0;
+}
+
+int report_no_flows(struct cli *cli, int r)
+{
+	if (r == -EOPNOTSUPP)
+		return out_error(cli->out,
+				 "this kernel has no iterator over socket storage, so connections cannot be listed; "
+				 "`weft endpoint list` has their number");
+	return out_error(cli->out, "cannot list the connections: %s", log_strerror(r));
+}
+
 int cmd_connections(struct cli *cli, int argc, const char *const *argv)
 {
 	_cleanup_(callers_freep) struct callers *callers = NULL;
-	struct collection c = { 0 };
+	_cleanup_(freep) struct weft_flow_record *record = NULL;
+	const struct view_service *s = NULL;
 	char root[PATH_MAX];
+	size_t nr = 0;
 	int r;
 
 	if (cli_open(cli, false))
 		return CLI_FAILED;
 	if (argc) {
-		const struct view_service *s = report_find(cli, argv[0]);
-
+		s = report_find(cli, argv[0]);
 		if (!s)
 			return CLI_FAILED;
-		c.service = s->id;
 	}
-	c.v = cli->view;
-	r = maps_each_flow(cli->maps, collect, &c);
-	if (r == -EOPNOTSUPP)
-		out_error(cli->out, "this kernel has no iterator over socket storage, so connections cannot be listed; "
-				    "`weft endpoint "
-				    "list` has their number");
-	else if (r < 0)
-		out_error(cli->out, "cannot list the connections: %s", log_strerror(r));
-	if (r < 0) {
-		free(c.record);
-		return CLI_FAILED;
-	}
+	r = report_collect(cli->view, s ? s->id : 0, &record, &nr);
+	if (r < 0)
+		return report_no_flows(cli, r);
 	/* Without names the callers' ids still stand in the wide table. */
-	if (c.nr && plane_find_cgroup(root, sizeof(root)) == 0)
+	if (nr && plane_find_cgroup(root, sizeof(root)) == 0)
 		callers = callers_new();
 	if (callers)
 		callers_walk(callers, root);
-	if (c.nr)
-		qsort_r(c.record, c.nr, sizeof(*c.record), record_compare, cli->view);
-	report_connections(cli->view, c.record, c.nr, callers, cli->out);
-	free(c.record);
+	report_connections(cli->view, record, nr, callers, cli->out);
 	return CLI_DONE;
 }

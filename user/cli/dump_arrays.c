@@ -222,6 +222,59 @@ static void dump_sstate(const struct view *v, struct out *o)
 	out_end(o);
 }
 
+void report_flows(const struct weft_flow_record *records, size_t nr, struct out *o)
+{
+	static const struct out_column columns[] = {
+		RIGHT("cookie", "COOKIE"),
+		RIGHT("netns", "NETNS"),
+		{ "proto", "PROTO", 0 },
+		{ "vip", "VIP", 0 },
+		{ "local", "LOCAL", 0 },
+		{ "remote", "REMOTE", 0 },
+		RIGHT("service", "SERVICE"),
+		RIGHT("backend", "BACKEND"),
+		RIGHT("gen", "GEN"),
+		RIGHT("state", "STATE"),
+		RIGHT("sk_state", "SK-STATE"),
+		RIGHT("held", "HELD"),
+		RIGHT("caller", "CALLER"),
+		RIGHT("start_ns", "START-NS"),
+		RIGHT("bytes_sent", "SENT"),
+		RIGHT("bytes_received", "RECEIVED"),
+		RIGHT("srtt_us", "SRTT-US"),
+		RIGHT("rtt_samples", "SAMPLES"),
+		RIGHT("retransmits", "RETRANSMITS"),
+	};
+	char text[ADDR_TEXT_LEN];
+
+	out_table(o, NULL, NULL, columns, NR(columns));
+	for (size_t i = 0; i < nr; i++) {
+		const struct weft_flow_record *r = &records[i];
+		const struct weft_flow *f = &r->flow;
+
+		out_cell(o, out_int((int64_t)r->cookie));
+		out_cell(o, out_int(r->netns));
+		out_cell(o, out_text(proto_name(f->proto)));
+		out_cell(o, out_text(addr_port_format(&f->vip, ntohs(f->vip_port_be), text, sizeof(text))));
+		out_cell(o, out_text(addr_port_format(&r->local, ntohs(r->local_port_be), text, sizeof(text))));
+		out_cell(o, out_text(addr_port_format(&r->remote, ntohs(r->remote_port_be), text, sizeof(text))));
+		out_cell(o, out_int(f->service));
+		out_cell(o, out_int(f->backend));
+		out_cell(o, out_int(f->gen));
+		out_cell(o, out_int(f->state));
+		out_cell(o, out_int(r->sk_state));
+		out_cell(o, out_int(f->held));
+		out_cell(o, out_int((int64_t)f->caller));
+		out_cell(o, out_int((int64_t)f->start_ns));
+		out_cell(o, out_int((int64_t)r->bytes_sent));
+		out_cell(o, out_int((int64_t)r->bytes_received));
+		out_cell(o, out_int(r->srtt_us));
+		out_cell(o, out_int(f->rtt_samples));
+		out_cell(o, out_int(f->retransmits));
+	}
+	out_end(o);
+}
+
 int report_dump(const struct view *v, enum plane_map map, struct out *o)
 {
 	static void (*const dump[PLANE_MAP_MAX])(const struct view *, struct out *) = {

@@ -6,6 +6,7 @@
 #include "cli/out.h"
 #include "cli/view.h"
 
+struct callers;
 struct cli;
 
 /* 0 or negative errno, nothing said about it. */
@@ -18,9 +19,16 @@ void report_endpoints(const struct view *v, const struct view_service *s, const 
 void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t port, uint8_t proto, struct out *o);
 
 /* Live connections, sorted by service, then start. @callers gives the path of a cgroup id, or NULL. */
-struct callers;
 void report_connections(const struct view *v, const struct weft_flow_record *records, size_t nr,
 			const struct callers *callers, struct out *o);
+
+/* The live connections of @service (0: of all), in the order in which they are shown. free() *ret; 0 or negative errno.
+ */
+int report_collect(const struct view *v, uint32_t service, struct weft_flow_record **ret, size_t *ret_nr);
+/* The sentence for a report_collect() that failed with @r. An exit code. */
+int report_no_flows(struct cli *cli, int r);
+/* The same records with every field. */
+void report_flows(const struct weft_flow_record *records, size_t nr, struct out *o);
 
 /* Walks every reference between the maps; a note "problems" for each that leads nowhere. Returns how many there are. */
 unsigned report_references(const struct view *v, struct out *o);
