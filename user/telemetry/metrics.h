@@ -14,17 +14,18 @@ enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
 struct metrics_agent {
 	uint64_t reloads_ok, reloads_failed;
 	double last_ok_unix, last_failed_unix; /* seconds; 0: never */
-	bool last_failed;			/* the newest attempt failed: what runs is older than the file */
-	double apply_seconds;			/* of the last reload, from reading to visible */
+	bool last_failed;		       /* the newest attempt failed: what runs is older than the file */
+	double apply_seconds;		       /* of the last reload, from reading to visible */
 	double start_unix;
-	uint64_t services, endpoints; /* wanted */
+	uint64_t services, endpoints;	  /* wanted */
 	uint64_t audit_runs, audit_drift; /* connections found miscounted, ever */
 };
 
 struct metrics_options {
 	enum metrics_format format;
 	bool callers, endpoints; /* labels; without "endpoints" rows are summed per service */
-	uint32_t max_series;	 /* label sets per family at most; the rest is summed into endpoint="other", caller="other" and counted */
+	uint32_t max_series; /* label sets per family at most; the rest is summed into endpoint="other", caller="other"
+				and counted */
 	const struct metrics_agent *agent;
 };
 

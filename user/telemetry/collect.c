@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Reads the maps into a page. The kernel and the agent go on writing meanwhile: what does not fit together at this
+ * moment (an endpoint's id that was just given to another one) is left out.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "plane/plane.h"
+#include "telemetry/page.h"
+
+static const struct weft_service *service_of(const struct maps *m, uint32_t id)
+{
+	if (!m->services || id == 0 || id >= m->capacity[PLANE_MAP_SERVICES])
+		return NULL;
+	return m->services[id].flags & WEFT_SERVICE_F_USED ? &m->services[id] : NULL;
+}
+
+static const struct weft_backend *backend_of(const struct maps *m, uint32_t id)
+{
+	if (!m->backends || id == 0 || id >= m->capacity[PLANE_MAP_BACKENDS])
+		return NULL;
+	return m->backends[id].flags & WEFT_BACKEND_F_USED ? &m->backends[id] : NULL;
+}
+
+static int collect_services(const struct maps *m, struct page *p)
+{
+	for (uint32_t i = 1; i < p->nr_services; i++) {
+		const struct weft_service *s = service_of(m, i);
+
+		if (!s)
+			continue;
+		p->services[i].name = strndup(s->name, sizeof(s->name));
+		if (!p->services[i].name)
+			return -ENOMEM;
+		p->services[i].refused = m->sstate ? m->sstate[i].refused : 0;
+	}
+	return 0;
+}
+
+static bool is_known(const struct page *p, uint32_t service)
+{
+	return service < p->nr_services && p->services[service].name;
+}
+
+static struct page_key endpoint_key(const struct page *p, const struct weft_backend *b)
+{
+	struct page_key key = { .service = b->service };
+
+	if (p->options->endpoints) {
+		key.endpoint = PAGE_ONE;
+		key.addr = b->addr;
+		key.port = ntohs(b->port_be);
+	}
+	return key;
+}
+
+static int collect_endpoints(const struct maps *m, struct page *p)
+{
+	uint32_t capacity = m->backends ? m->capacity[PLANE_MAP_BACKENDS] : 0;
+	int r = 0;
+
+	for (uint32_t i = 1; i < capacity && !r; i++) {
+		const struct weft_backend *b = backend_of(m, i);
+		struct page_service *s;
+		struct page_key key;
+
+		if (!b || !is_known(p, b->service))
+			continue;
+		s = &p->services[b->service];
+		if (b->flags & WEFT_BACKEND_F_DRAINING)
+			s->draining++;
+		else if (b->flags & WEFT_BACKEND_F_READY && b->weight)
+			s->ready++;
+		else
+			s->disabled++;
+		if (!m->bstate)
+			continue;
+		key = endpoint_key(p, b);
+		r = page_add_endpoint(p, &key, m->bstate[i].active, m->bstate[i].ewma.us);
+	}
+	return r;
+}
+
+struct edges {
+	const struct maps *maps;
+	struct page *page;
+};
+
+static int collect_edge(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value)
+{
+	const struct edges *e = ctx;
+	const struct weft_backend *b = backend_of(e->maps, key->backend);
+	struct page *p = e->page;
+	struct page_key row = { .service = key->service };
+
+	if (!is_known(p, key->service))
+		return 0;
+	if (key->backend == 0) {
+		row.endpoint = p->options->endpoints ? PAGE_REMOVED : PAGE_ALL;
+	} else {
+		if (!b || b->gen != key->gen || b->service != key->service)
+			return 0;
+		row = endpoint_key(p, b);
+	}
+	row.caller = p->options->callers ? callers_find(p->callers, key->caller) : CALLER_NONE;
+	return page_add_edge(p, &row, value);
+}
+
+static int ignore_flow(void *ctx, const struct weft_flow_record *record)
+{
+	return 0;
+}
+
+static int collect_edges(const struct maps *m, struct page *p)
+{
+	struct edges e = { m, p };
+	char root[4096];
+	int r;
+
+	/* The walk itself brings the bytes of living connections into weft_edges. Without it they come at close. */
+	r = maps_each_flow(m, ignore_flow, NULL);
+	if (r == -ENOMEM)
+		return r;
+	/* Without the hierarchy all callers are "gone": poorer labels, the same sums. */
+	if (p->options->callers && plane_find_cgroup(root, sizeof(root)) == 0 &&
+	    callers_walk(p->callers, root) == -ENOMEM)
+		return -ENOMEM;
+	return maps_each_edge(m, collect_edge, &e);
+}
+
+int page_collect(const struct maps *m, const struct metrics_options *options, struct page **ret)
+{
+	_cleanup_(page_freep) struct page *p = NULL;
+	int r;
+
+	p = page_new(options, m->services ? m->capacity[PLANE_MAP_SERVICES] : 0);
+	if (!p)
+		return -ENOMEM;
+	r = collect_services(m, p);
+	if (r == 0)
+		r = collect_endpoints(m, p);
+	if (r == 0 && m->fd[PLANE_MAP_EDGES] >= 0)
+		r = collect_edges(m, p);
+	if (r < 0)
+		return r;
+	p->has_counts = m->fd[PLANE_MAP_COUNTS] >= 0 && maps_counts(m, p->counts) == 0;
+	for (int i = 0; i < PLANE_MAP_MAX; i++)
+		p->has_usage[i] = m->fd[i] >= 0 && maps_usage(m, (enum plane_map)i, &p->usage[i]) == 0;
+	page_sort(p);
+	*ret = MOVE(p, NULL);
+	return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Every metric that weft exports: the page, docs/METRICS.md and their test read this one list. Names are OpenMetrics
+ * family names: a counter's samples get "_total" behind them. Columns: id, name, type, unit (the last word of the name,
+ * or ""), labels, help.
+ */
+#ifndef TELEMETRY_FAMILIES_H
+#define TELEMETRY_FAMILIES_H
+
+#define EDGE_LABELS "service, endpoint, caller"
+
+#define METRICS_FAMILIES(X)                                                                                            \
+	X(OPENED, "weft_connections_opened", COUNTER, "", EDGE_LABELS,                                                 \
+	  "Connections to a service that were sent to an endpoint, whatever became of them; the first datagram of an " \
+	  "unconnected UDP socket to a service counts as one.")                                                        \
+	X(ESTABLISHED, "weft_connections_established", COUNTER, "", EDGE_LABELS,                                       \
+	  "Connections whose TCP handshake was completed, and UDP sockets that were connected.")                       \
+	X(CLOSED, "weft_connections_closed", COUNTER, "", EDGE_LABELS,                                                 \
+	  "Established connections that have ended, in order or by a reset.")                                          \
+	X(FAILURES, "weft_connection_failures", COUNTER, "", EDGE_LABELS ", reason",                                   \
+	  "Connections that failed. Reason reset: after the handshake; every other reason: before it was completed.")  \
+	X(ACTIVE, "weft_connections_active", GAUGE, "", "service, endpoint",                                           \
+	  "Connections that are open or being opened now.")                                                            \
+	X(HANDSHAKE, "weft_handshake_seconds", HISTOGRAM, "seconds", EDGE_LABELS,                                      \
+	  "Time from the application's connect() to the completed TCP handshake.")                                     \
+	X(RTT, "weft_rtt_seconds", HISTOGRAM, "seconds", EDGE_LABELS,                                                  \
+	  "Smoothed TCP round trip time, observed once at the end of each connection.")                                \
+	X(SENT, "weft_sent_bytes", COUNTER, "bytes", EDGE_LABELS,                                                      \
+	  "TCP payload that callers sent and the endpoint acknowledged.")                                              \
+	X(RECEIVED, "weft_received_bytes", COUNTER, "bytes", EDGE_LABELS,                                              \
+	  "TCP payload that callers received from the endpoint.")                                                      \
+	X(RETRANSMITS, "weft_retransmits", COUNTER, "", EDGE_LABELS,                                                   \
+	  "TCP segments that callers had to send again to the endpoint.")                                              \
+	X(LATENCY, "weft_endpoint_latency_seconds", GAUGE, "seconds", "service, endpoint",                             \
+	  "Smoothed latency of the endpoint when it was last measured; what p2c-ewma compares.")                       \
+	X(SERVICE_ENDPOINTS, "weft_service_endpoints", GAUGE, "", "service, state",                                    \
+	  "Endpoints of the service. State ready: takes new connections; draining: removed, its last connections "     \
+	  "have not ended; disabled: weight 0.")                                                                       \
+	X(SERVICE_REFUSED, "weft_service_refused", COUNTER, "", "service",                                             \
+	  "Connects that were refused because the service had no endpoint that takes new connections.")                \
+	X(DECISIONS, "weft_decisions", COUNTER, "", "reason",                                                          \
+	  "What the programs in the kernel decided or saw, by reason; the reasons are explained in docs/MAPS.md.")     \
+	X(MAP_ENTRIES, "weft_map_entries", GAUGE, "", "map", "Entries of the kernel map that are in use.")             \
+	X(MAP_CAPACITY, "weft_map_capacity", GAUGE, "", "map", "Entries that the kernel map can hold.")                \
+	X(MAP_BYTES, "weft_map_bytes", GAUGE, "bytes", "map", "Kernel memory of the map.")                             \
+	X(SERIES_DROPPED, "weft_series_dropped", GAUGE, "", "",                                                        \
+	  "Label sets beyond metrics.max-series on this page, summed into the series labelled other.")                 \
+	X(RELOADS, "weft_reloads", COUNTER, "", "result",                                                              \
+	  "Times the agent read its configuration. Result failed: it was wrong or did not fit, nothing changed.")      \
+	X(RELOAD_OK_TIME, "weft_reload_last_success_timestamp_seconds", GAUGE, "seconds", "",                          \
+	  "When the configuration was last read and applied, in Unix time.")                                           \
+	X(RELOAD_FAILED, "weft_reload_last_failed", GAUGE, "", "",                                                     \
+	  "1 while the newest configuration could not be applied and an older one is in force, else 0.")               \
+	X(APPLY, "weft_apply_seconds", GAUGE, "seconds", "",                                                           \
+	  "How long the newest applied configuration took from reading the files to being visible in the kernel.")     \
+	X(CONFIG_SERVICES, "weft_config_services", GAUGE, "", "", "Services in the configuration in force.")           \
+	X(CONFIG_ENDPOINTS, "weft_config_endpoints", GAUGE, "", "", "Endpoints in the configuration in force.")        \
+	X(AUDIT_RUNS, "weft_audit_runs", COUNTER, "", "",                                                              \
+	  "Times the agent counted the open connections anew and compared them with the kernel's counters.")           \
+	X(AUDIT_DRIFT, "weft_audit_drift", GAUGE, "", "",                                                              \
+	  "Connections by which the kernel's counters were wrong at the newest audit. Anything but 0 is a bug; "       \
+	  "`weft check --repair` sets them right.")                                                                    \
+	X(START, "weft_agent_start_timestamp_seconds", GAUGE, "seconds", "", "When the agent started, in Unix time.")  \
+	X(BUILD, "weft_build_info", INFO, "", "version, commit, abi",                                                  \
+	  "Version of weft and of the layout of its maps; the value is always 1.")
+
+enum metrics_family {
+#define X(id, name, type, unit, labels, help) METRICS_##id,
+	METRICS_FAMILIES(X)
+#undef X
+		METRICS_FAMILY_MAX
+};
+
+enum metrics_type { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM, METRICS_INFO };
+
+struct metrics_family_row {
+	const char *name;
+	enum metrics_type type;
+	const char *unit;
+	const char *labels;
+	const char *help;
+};
+extern const struct metrics_family_row metrics_families[METRICS_FAMILY_MAX];
+
+#endif
