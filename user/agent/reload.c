@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* From files to kernel. Whatever goes wrong here, what runs goes on running and the operator is told once. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/notify.h"
+#include "agent/privs.h"
+#include "agent/state.h"
+#include "agent/watch.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define TRIM_FROM 10000 /* endpoints; below that there is not enough to give back */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+/* What runs is in force; the figures say so. */
+static void count_success(struct agent *a, const struct config *c, const struct model *m, double seconds)
+{
+	a->seen.reloads_ok++;
+	a->seen.last_failed = false;
+	a->seen.last_ok_unix = agent_unix_time();
+	a->seen.apply_seconds = seconds;
+	a->seen.services = m->nr;
+	a->seen.endpoints = model_count_endpoints(m);
+	a->last_error[0] = '\0';
+	a->metrics.callers = c->metrics_callers;
+	a->metrics.endpoints = c->metrics_endpoints;
+	a->metrics.max_series = c->metrics_max_series;
+	upkeep_set_audit(a, c->audit_ms);
+	upkeep_set_retry(a, false);
+}
+
+/* The sentence goes to the log, the status page and the service manager; of a retry that met what is known, nowhere. */
+void reload_failed(struct agent *a, const char *text, bool is_retry)
+{
+	char status[sizeof(a->last_error) + 32];
+
+	if (is_retry && strcmp(text, a->last_error) == 0)
+		return;
+	log_msg(LOG_L_ERROR, "%s; keeping what runs", text);
+	a->seen.reloads_failed++;
+	a->seen.last_failed = true;
+	a->seen.last_failed_unix = agent_unix_time();
+	snprintf(a->last_error, sizeof(a->last_error), "%s", text);
+	snprintf(status, sizeof(status), "keeping what runs: %s", text);
+	notify_status(status);
+	upkeep_set_retry(a, true);
+}
+
+static bool is_change(const struct plane_change *c)
+{
+	return c->services_added || c->services_changed || c->services_removed || c->endpoints_added ||
+	       c->endpoints_changed || c->endpoints_removed;
+}
+
+static size_t say_services(char *text, size_t len, unsigned nr, const char *how)
+{
+	int n = nr ? snprintf(text, len, "%u service%s %s, ", nr, nr == 1 ? "" : "s", how) : 0;
+
+	return n < 0 ? 0 : (size_t)n < len ? (size_t)n : len - 1;
+}
+
+static void say_change(const struct plane_change *c, double seconds)
+{
+	char text[192] = "", weights[48] = "";
+	size_t n = 0;
+
+	n += say_services(text + n, sizeof(text) - n, c->services_added, "added");
+	n += say_services(text + n, sizeof(text) - n, c->services_changed, "changed");
+	n += say_services(text + n, sizeof(text) - n, c->services_removed, "removed");
+	if (c->endpoints_changed)
+		snprintf(weights, sizeof(weights), ", %u with another weight", c->endpoints_changed);
+	log_msg(LOG_L_INFO, "applied: %s+%u -%u endpoints%s, visible in %.1f ms", text, c->endpoints_added,
+		c->endpoints_removed, weights, seconds * 1e3);
+}
+
+/* Notes the settings that the file has now; of those that cannot be had at once, says so. */
+static void note_settings(struct agent *a, const struct config *c)
+{
+	struct settings now = { 0 };
+
+	if (settings_take(&now, a->options, c) == 0) {
+		settings_compare(&a->settings, &a->written, &now);
+		settings_done(&a->written);
+		a->written = now;
+	} else {
+		settings_done(&now);
+	}
+}
+
+int reload_first(struct agent *a, const struct config **ret_config, struct model **ret_model, char *text, size_t len)
+{
+	_cleanup_(freep) struct config_error *e = calloc(1, sizeof(*e));
+	_cleanup_(model_freep) struct model *m = NULL;
+	const struct config *c;
+	int r;
+
+	snprintf(text, len, "no memory");
+	if (!e)
+		return -ENOMEM;
+	r = file_source_read(a->source, &c, &m, e);
+	if (r == 0)
+		r = config_fits(m, &c->limits, e);
+	if (r < 0) {
+		config_error_format(e, text, len);
+		return r;
+	}
+	if (settings_take(&a->settings, a->options, c) < 0 || settings_take(&a->written, a->options, c) < 0)
+		return -ENOMEM;
+	*ret_config = c;
+	*ret_model = MOVE(m, NULL);
+	return 0;
+}
+
+int reload_apply(struct agent *a, const struct config *c, const struct model *m, struct reload_result *ret,
+		 struct plane_error *e)
+{
+	uint64_t start = now_ns();
+	int r;
+
+	privs_enter();
+	r = plane_apply(a->plane, m, &ret->change, e);
+	if (r == 0 && (a->seen.reloads_ok == 0 || a->metrics.callers != c->metrics_callers))
+		plane_set_callers(a->plane, c->metrics_callers);
+	privs_leave();
+	upkeep_expect_rest(a);
+	if (r < 0)
+		return r;
+	ret->seconds = (double)(start - ret->start_ns + ret->change.visible_ns) / 1e9;
+	count_success(a, c, m, ret->seconds);
+	return 0;
+}
+
+/* Reads, compares, publishes. 0, or negative errno and @text says why. */
+static int read_and_apply(struct agent *a, const char *const *changed, struct reload_result *res, char *text,
+			  size_t len)
+{
+	_cleanup_(freep) struct config_error *e = calloc(1, sizeof(*e));
+	_cleanup_(model_freep) struct model *m = NULL;
+	struct plane_error pe = { "" };
+	const struct config *c;
+	int r;
+
+	snprintf(text, len, "no memory");
+	if (!e)
+		return -ENOMEM;
+	r = changed ? file_source_read_changed(a->source, changed, &c, &m, e) : file_source_read(a->source, &c, &m, e);
+	if (r == 0) {
+		note_settings(a, c);
+		r = config_fits(m, &a->settings.limits, e);
+	}
+	if (r < 0) {
+		config_error_format(e, text, len);
+		return r;
+	}
+	r = reload_apply(a, c, m, res, &pe);
+	if (r < 0)
+		snprintf(text, len, "%s", *pe.text ? pe.text : log_strerror(r));
+	return r;
+}
+
+static void reload_once(struct agent *a, const char *const *changed, enum reload_why why)
+{
+	struct reload_result res = { .start_ns = now_ns() };
+	char text[sizeof(a->last_error)];
+
+	if (read_and_apply(a, changed, &res, text, sizeof(text)) < 0) {
+		reload_failed(a, text, why == RELOAD_RETRY);
+		return;
+	}
+	if (is_change(&res.change))
+		say_change(&res.change, res.seconds);
+	else
+		log_msg(why == RELOAD_ASKED ? LOG_L_INFO : LOG_L_DEBUG, "read the files: nothing changed");
+	notify_status(agent_summary(a, text, sizeof(text)));
+	if (a->seen.endpoints >= TRIM_FROM)
+		malloc_trim(0);
+}
+
+void reload(struct agent *a, const char *const *changed, enum reload_why why)
+{
+	int r;
+
+	reload_once(a, changed, why);
+	/* The files may name other folders now. What happened in a new one before it was watched shows in another look.
+	 */
+	r = watch_folders(a->watch, file_source_folders(a->source));
+	if (r > 0)
+		reload_once(a, NULL, RELOAD_CHANGED);
+	else if (r < 0)
+		log_msg(LOG_L_WARNING, "cannot watch all folders (%s); SIGHUP makes the agent read them",
+			log_strerror(r));
+}

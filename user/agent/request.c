@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A metrics page takes as long as there are edges and sockets, so a worker thread writes it into a memory file, and the
+ * loop goes on. That thread reads maps that others write, as `weft metrics` does from another process.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/privs.h"
+#include "agent/request.h"
+#include "agent/state.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define PAGE_BUFFER (64 * 1024)
+#define TRIM_FROM   (1 << 20) /* bytes of a page whose making took much memory */
+
+struct request {
+	struct request_door *door;
+	struct MHD_Connection *connection;
+	uv_work_t work;
+	bool written; /* the worker is done */
+	struct metrics_agent seen;
+	struct metrics_options options;
+	const struct maps *maps;
+	int result;
+	int fd; /* of the page; -1 when there is none */
+	uint64_t size;
+};
+
+static enum MHD_Result reply_response(struct MHD_Connection *c, unsigned code, const char *type, const char *allow,
+				      struct MHD_Response *response)
+{
+	enum MHD_Result r;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	r = MHD_queue_response(c, code, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned code, const char *allow, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned code, const char *allow, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text) - 1, fmt, ap);
+	va_end(ap);
+	n = strlen(text);
+	text[n++] = '\n';
+	return reply_response(c, code, "text/plain; charset=utf-8", allow,
+			      MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_COPY));
+}
+
+static void write_page(uv_work_t *work)
+{
+	struct request *q = work->data;
+	_cleanup_(fclosep) FILE *out = NULL;
+	_cleanup_(closep) int fd = -1;
+	off_t size;
+	int copy;
+
+	q->result = -ENOMEM;
+	fd = memfd_create("weft-metrics", MFD_CLOEXEC);
+	if (fd == -1)
+		return;
+	copy = dup(fd);
+	out = copy >= 0 ? fdopen(copy, "w") : NULL;
+	if (!out) {
+		if (copy >= 0)
+			close(copy);
+		return;
+	}
+	setvbuf(out, NULL, _IOFBF, PAGE_BUFFER);
+	privs_enter();
+	q->result = metrics_write(q->maps, &q->options, out);
+	privs_leave();
+	size = lseek(fd, 0, SEEK_CUR);
+	if (q->result < 0 || size < 0)
+		return;
+	q->size = (uint64_t)size;
+	q->fd = MOVE(fd, -1);
+}
+
+static void page_written(uv_work_t *work, int status)
+{
+	struct request *q = work->data;
+	struct request_door *door = q->door;
+
+	door->agent->jobs--;
+	q->written = true;
+	if (status < 0)
+		q->result = -ECANCELED;
+	if (q->size >= TRIM_FROM)
+		malloc_trim(0);
+	MHD_resume_connection(q->connection);
+	door->wake(door);
+}
+
+static enum MHD_Result answer_metrics(struct request *q, struct MHD_Connection *c)
+{
+	const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	struct agent *a = q->door->agent;
+
+	if (q->written && q->result < 0)
+		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "cannot read the maps: %s",
+				  log_strerror(q->result));
+	if (q->written)
+		return reply_response(c, MHD_HTTP_OK, metrics_content_type(q->options.format), NULL,
+				      MHD_create_response_from_fd_at_offset64(q->size, MOVE(q->fd, -1), 0));
+	q->connection = c;
+	q->maps = plane_maps(a->plane);
+	q->seen = a->seen;
+	q->options = a->metrics;
+	q->options.agent = &q->seen;
+	q->options.format = metrics_negotiate(accept);
+	q->work.data = q;
+	if (uv_queue_work(&a->loop, &q->work, write_page, page_written) < 0)
+		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "no memory");
+	a->jobs++;
+	MHD_suspend_connection(c);
+	return MHD_YES;
+}
+
+static enum MHD_Result answer_status(struct request *q, struct MHD_Connection *c)
+{
+	char *json = status_json(q->door->agent);
+
+	if (!json)
+		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "no memory");
+	return reply_response(c, MHD_HTTP_OK, "application/json", NULL,
+			      MHD_create_response_from_buffer(strlen(json), json, MHD_RESPMEM_MUST_FREE));
+}
+
+/* An old state is served as well as a new one; what is not healthy is that the kernel's part is gone. */
+static enum MHD_Result answer_health(struct request *q, struct MHD_Connection *c)
+{
+	const struct agent *a = q->door->agent;
+	const struct maps *m = plane_maps(a->plane);
+
+	if (access(m->dir, F_OK) == -1)
+		return reply_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, NULL,
+				  "%s is gone: somebody unloaded this instance; restart the agent", m->dir);
+	if (*a->last_error)
+		return reply_text(c, MHD_HTTP_OK, NULL, "serving the last good state: %s", a->last_error);
+	return reply_text(c, MHD_HTTP_OK, NULL, "ok");
+}
+
+static enum MHD_Result answer_ready(struct request *q, struct MHD_Connection *c)
+{
+	const struct agent *a = q->door->agent;
+
+	if (!a->ready)
+		return reply_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, "starting");
+	return reply_text(c, MHD_HTTP_OK, NULL, "ready");
+}
+
+static enum MHD_Result answer_reload(struct request *q, struct MHD_Connection *c)
+{
+	struct agent *a = q->door->agent;
+
+	if (!q->door->is_local)
+		return reply_text(c, MHD_HTTP_FORBIDDEN, NULL, "reload is for the Unix socket only");
+	reload(a, NULL, RELOAD_ASKED);
+	if (*a->last_error)
+		return reply_text(c, MHD_HTTP_UNPROCESSABLE_CONTENT, NULL, "%s; keeping what runs", a->last_error);
+	return reply_text(c, MHD_HTTP_OK, NULL, "what the files say is in force");
+}
+
+static const struct {
+	const char *url, *method;
+	enum MHD_Result (*answer)(struct request *q, struct MHD_Connection *c);
+} routes[] = {
+	{ "/metrics", "GET", answer_metrics }, { "/healthz", "GET", answer_health }, { "/readyz", "GET", answer_ready },
+	{ "/status", "GET", answer_status },   { "/reload", "POST", answer_reload },
+};
+
+static enum MHD_Result answer_none(struct MHD_Connection *c)
+{
+	return reply_text(c, MHD_HTTP_NOT_FOUND, NULL,
+			  "there is no such page; /metrics, /status, /healthz, /readyz are");
+}
+
+static bool method_fits(const char *method, const char *wanted)
+{
+	return strcmp(method, wanted) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(wanted, "GET") == 0);
+}
+
+enum MHD_Result request_answer(void *cls, struct MHD_Connection *c, const char *url, const char *method,
+			       const char *version, const char *upload, size_t *upload_len, void **state)
+{
+	struct request *q = *state;
+
+	/* First comes the head, then the body (which nobody reads), then the end. */
+	if (!q) {
+		q = calloc(1, sizeof(*q));
+		if (!q)
+			return MHD_NO;
+		q->door = cls;
+		q->fd = -1;
+		*state = q;
+		return MHD_YES;
+	}
+	if (*upload_len) {
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (strcmp(url, routes[i].url) != 0)
+			continue;
+		if (!method_fits(method, routes[i].method))
+			return reply_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, routes[i].method, "%s takes %s", url,
+					  routes[i].method);
+		return routes[i].answer(q, c);
+	}
+	return answer_none(c);
+}
+
+void request_completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode how)
+{
+	struct request *q = *state;
+
+	if (!q)
+		return;
+	closep(&q->fd);
+	free(q);
+	*state = NULL;
+}
