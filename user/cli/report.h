@@ -30,7 +30,8 @@ int report_no_flows(struct cli *cli, int r);
 /* The same records with every field. */
 void report_flows(const struct weft_flow_record *records, size_t nr, struct out *o);
 
-/* Walks every reference between the maps; a note "problems" for each that leads nowhere. Returns how many there are. */
+/* Walks every reference between the maps; "problems" for each that leads nowhere. Returns how many; @o NULL: only
+ * counts. */
 unsigned report_references(const struct view *v, struct out *o);
 void report_audit(const struct view *v, const struct audit *a, bool repaired, struct out *o);
 
