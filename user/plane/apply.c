@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A plan, carried out: services are published one by one; then addresses appear, change hands, disappear; services that
+ * nothing leads to are withdrawn; and one grace period retires what left.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "plane/plan.h"
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int withdraw_removed(struct plane *p, struct plan *n, struct plane_change *change, struct plane_error *err)
+{
+	for (size_t i = 0; i < n->nr; i++) {
+		struct step *s = &n->steps[i];
+
+		if (s->kind != STEP_REMOVE || s->done)
+			continue;
+		if (holding_reserve(p, s->id, p->held[s->id].nr))
+			return plane_fail(err, -ENOMEM, "no memory for the endpoints of removed services");
+		withdraw(p, s->id, change);
+		change->services_removed++;
+		s->done = true;
+	}
+	return 0;
+}
+
+/* Two grace periods: what left stops being READY after the first, and is free after the second when no connection holds
+ * it. */
+static int collect(struct plane *p, struct plane_error *err)
+{
+	for (int i = 0; i < 2; i++) {
+		int r = pass_grace(p);
+
+		if (r)
+			return plane_fail(err, r, "cannot wait for running programs: %s", log_strerror(r));
+	}
+	reclaim_drained(p);
+	return 0;
+}
+
+/* No room for old and new side by side: what goes must go first. Addresses that change hands keep leading to their old
+ * service meanwhile. */
+static int make_room(struct plane *p, struct plan *n, struct plane_change *change, struct plane_error *err)
+{
+	bool moving = false;
+	int r;
+
+	r = frontends_remove(p, err);
+	if (r)
+		return r;
+	for (const struct front *e = fronts_first(&p->fronts); e; e = fronts_next(&p->fronts, e))
+		moving = moving || (e->have && e->want && e->have != e->want);
+	if (!moving) {
+		r = withdraw_removed(p, n, change, err);
+		if (r)
+			return r;
+	}
+	return collect(p, err);
+}
+
+static int publish_step(struct plane *p, struct plan *n, struct step *s, struct plane_change *change,
+			struct plane_error *err)
+{
+	struct draft d;
+	int r;
+
+	r = draft_make(p, s->id, s->want, &d, err);
+	if (r == -ENOSPC) {
+		r = make_room(p, n, change, err);
+		if (!r)
+			r = draft_make(p, s->id, s->want, &d, err);
+	}
+	if (r)
+		return r;
+	publish(p, &d, change);
+	s->done = true;
+	if (s->kind == STEP_CHANGE)
+		change->services_changed++;
+	else
+		change->services_added++;
+	return 0;
+}
+
+static int carry_out(struct plane *p, struct plan *n, struct plane_change *change, struct plane_error *err)
+{
+	struct plane_error more;
+	int r = 0, late;
+
+	for (size_t i = 0; !r && i < n->nr; i++)
+		if (n->steps[i].want)
+			r = publish_step(p, n, &n->steps[i], change, err);
+	/* One did not fit: those that were published get their addresses nevertheless, the others keep theirs. */
+	if (r)
+		plan_keep_rest(p, n);
+	late = frontends_add(p, r ? &more : err);
+	if (!late)
+		late = frontends_remove(p, r ? &more : err);
+	if (!late && !r)
+		late = withdraw_removed(p, n, change, err);
+	return r ? r : late;
+}
+
+static void stamp(struct plane *p)
+{
+	struct weft_config *c = p->m->config;
+
+	__atomic_store_n(&c->applied_ns, now_ns(CLOCK_BOOTTIME), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&c->serial, 1, __ATOMIC_RELEASE);
+}
+
+int plane_apply(struct plane *p, const struct model *m, struct plane_change *ret, struct plane_error *err)
+{
+	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	struct plane_change change = { 0 };
+	struct plan n = { 0 };
+	bool begun = false;
+	int r = 0;
+
+	/* Ids of services that are on their way out may be needed. */
+	if (p->departing && p->services.nr_free < m->nr)
+		r = collect(p, err);
+	if (!r)
+		r = plan_make(p, m, &n, &change, err);
+	if (!r) {
+		begun = true;
+		r = carry_out(p, &n, &change, err);
+	}
+	change.visible_ns = now_ns(CLOCK_MONOTONIC) - start;
+	if (begun)
+		p->fronts_unsure = r != 0;
+	if (begun && n.nr)
+		stamp(p);
+	fronts_settle(&p->fronts);
+	plan_done(p, &n);
+	/* From here on what left takes no new connection, by affinity neither. If waiting fails, plane_reclaim() tries
+	 * again. */
+	if (p->unsettled)
+		pass_grace(p);
+	if (!r)
+		*ret = change;
+	return r;
+}
+
+void plane_set_callers(struct plane *p, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&p->m->config->flags, WEFT_CONFIG_F_CALLERS, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&p->m->config->flags, ~WEFT_CONFIG_F_CALLERS, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What the agent remembers of an instance, and what the files of this folder do for one another. */
+#ifndef PLANE_STATE_H
+#define PLANE_STATE_H
+
+#include "plane/arena.h"
+#include "plane/fronts.h"
+#include "plane/grace.h"
+#include "plane/ids.h"
+#include "plane/plane.h"
+
+struct weft_bpf;
+
+/* A removed endpoint, until its id is free again. */
+struct drain {
+	uint32_t id;
+	uint32_t since; /* plane.graces when it stopped to be READY; it may be freed when one more has passed */
+};
+
+enum holding_state {
+	HOLDING_FREE = 0,
+	HOLDING_LIVE = 1,    /* wanted and published */
+	HOLDING_LEAVING = 2, /* no address leads to it, but a program may still be on its way */
+	HOLDING_GONE = 3,    /* nothing published; endpoints drain */
+};
+
+/* A service, by id. Endpoints themselves are only in weft_backends: per endpoint the agent holds four bytes. */
+struct holding {
+	struct service *applied; /* what is published, a reference; NULL: not known, since another agent did it */
+	uint32_t *backends;	 /* ids, in the order of their addresses */
+	struct drain *draining;
+	uint32_t nr, nr_draining, room_draining;
+	uint32_t next_unsettled; /* list of those that something happens to after the next grace period; id */
+	bool unsettled;
+	bool undone;   /* the change that is going on failed before it came to this one */
+	bool wanted;   /* comes back in the change that is going on: its id must not be freed */
+	uint8_t state; /* enum holding_state */
+};
+
+/* Memory for one publish after the other. */
+struct scratch {
+	uint16_t *weights;
+	uint64_t *keys;
+	size_t room;
+};
+
+struct plane {
+	char *dir, *cgroup, *lock_path;
+	int lock_fd;
+	struct plane_limits limits;
+	struct weft_bpf *skel; /* until it is attached */
+	struct maps *m;
+	struct grace grace;
+	struct ids services, specs, backends;
+	struct arena arena;
+	struct fronts fronts;
+	struct holding *held; /* by id of the service */
+	uint32_t *order;      /* services that are not FREE, by name */
+	size_t nr_order;
+	uint32_t unsettled;    /* first of the list */
+	uint32_t graces;       /* grace periods that have passed */
+	uint32_t nr_draining;  /* endpoints */
+	uint64_t nr_endpoints; /* of LIVE services */
+	uint64_t nr_slots;     /* likewise */
+	bool resting;	       /* something waits for a grace period */
+	bool departing;	       /* some services are LEAVING or GONE */
+	bool fronts_dirty;     /* elements of weft_frontends were given back: no insertion before a grace period */
+	bool fronts_unsure;    /* what each service's addresses are is not known: compare all */
+	bool edges_stale;      /* rows of weft_edges belong to endpoints that are gone */
+	struct scratch scratch;
+};
+
+/* Writes the sentence and returns @r. */
+int plane_fail(struct plane_error *err, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* lock.c */
+int lock_take(const char *lock_dir, const char *instance, int *ret_fd, char **ret_path, struct plane_error *err);
+void lock_remove(const char *path);
+
+/* load.c, adopt.c */
+int plane_load(struct plane *p, struct plane_error *err);
+int plane_adopt(struct plane *p, struct plane_error *err);
+
+/* kernel.c */
+bool kernel_has_btf(void);
+bool kernel_has_retval(void);
+bool kernel_has_sk_error(void);
+
+/* draft.c: everything that can fail in publishing a service, done where no reader looks. */
+#define DRAFT_NEW     0x80000000u
+#define DRAFT_REVIVED 0x40000000u
+#define DRAFT_ID      0x3fffffffu
+struct draft {
+	uint32_t service, spec;
+	struct service *want;
+	uint32_t *backends; /* ids with DRAFT_ bits, in the order of want->endpoints */
+	uint32_t *removed;  /* ids */
+	uint32_t nr_new, nr_revived, nr_removed;
+	uint32_t slot_base, nr_slots, table_size;
+};
+int draft_make(struct plane *p, uint32_t service, struct service *want, struct draft *ret, struct plane_error *err);
+void draft_undo(struct plane *p, struct draft *d);
+int draft_slots(struct plane *p, const struct service *want, uint32_t *ret_nr_slots, uint32_t *ret_table_size);
+/* Fills @slots with indices of endpoints. The weights are those that draft_slots() found. */
+int draft_fill_slots(struct plane *p, const struct service *want, uint32_t *slots, uint32_t nr_slots);
+
+/* Room for what publishing and withdrawing have to note, so that neither can fail. 0 or -ENOMEM. */
+int holding_reserve(struct plane *p, uint32_t service, uint32_t nr_removed);
+
+/* publish.c: cannot fail. */
+void publish(struct plane *p, struct draft *d, struct plane_change *change);
+bool publish_is_same(struct plane *p, uint32_t service, const struct service *want);
+/* After holding_reserve() for all its endpoints. */
+void withdraw(struct plane *p, uint32_t service, struct plane_change *change);
+
+/* frontends.c */
+int frontends_plan(struct plane *p, uint32_t service, const struct service *s, bool wanted);
+/* Addresses that lead, or should lead, to an undone service stay as they are. */
+void frontends_keep(struct plane *p);
+int frontends_check(struct plane *p, struct plane_error *err);
+int frontends_add(struct plane *p, struct plane_error *err);
+int frontends_remove(struct plane *p, struct plane_error *err);
+
+/* reclaim.c */
+void unsettle(struct plane *p, uint32_t service);
+int pass_grace(struct plane *p); /* waits, then frees and retires what waited for it */
+unsigned reclaim_drained(struct plane *p);
+void reclaim_order(struct plane *p);
+
+#endif
