@@ -384,6 +384,38 @@ START_TEST(docs_have_every_family_and_no_other)
 }
 END_TEST
 
+/* Is @name, of @len bytes, a series of a family of ours? */
+static bool is_series(const char *name, size_t len)
+{
+	static const char *const suffixes[] = { "", "_total", "_bucket", "_sum", "_count" };
+
+	for (int i = 0; i < METRICS_FAMILY_MAX; i++) {
+		size_t n = strlen(metrics_families[i].name);
+
+		if (len < n || memcmp(name, metrics_families[i].name, n) != 0)
+			continue;
+		for (size_t k = 0; k < sizeof(suffixes) / sizeof(suffixes[0]); k++)
+			if (len - n == strlen(suffixes[k]) && memcmp(name + n, suffixes[k], len - n) == 0)
+				return true;
+	}
+	return false;
+}
+
+START_TEST(dashboard_asks_for_what_there_is)
+{
+	_cleanup_(freep) char *text = read_text("deploy/grafana-dashboard.json");
+	unsigned nr = 0;
+
+	for (const char *at = text; (at = strstr(at, "weft_")); nr++) {
+		size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+
+		ck_assert_msg(is_series(at, len), "the dashboard asks for %.*s, which is no metric", (int)len, at);
+		at += len;
+	}
+	ck_assert_uint_gt(nr, 10);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("metrics");
@@ -398,6 +430,7 @@ int main(void)
 	tcase_add_test(t, many_rows_keep_their_sums);
 	tcase_add_loop_test(t, accept_header_chooses_the_format, 0, UNIT_NR(accepts));
 	tcase_add_test(t, callers_are_found_by_inode);
+	tcase_add_test(t, dashboard_asks_for_what_there_is);
 	tcase_add_test(t, docs_have_every_family_and_no_other);
 	suite_add_tcase(s, t);
 	return unit_run(s);
