@@ -49,7 +49,6 @@ static void on_signal(uv_signal_t *handle, int number)
 	char text[64];
 
 	if (number != SIGHUP) {
-		a->stopping = true;
 		uv_stop(&a->loop);
 		return;
 	}
@@ -125,7 +124,7 @@ static void abandon(struct agent *a)
 
 /* New maps are filled before the hooks can ask them. Hooks that ask already go on with what was published last until it
  * changes. */
-static int start_plane(struct agent *a, const struct config *c, const struct model *m, struct reload_result *res)
+static int start_plane(struct agent *a, const struct config *c, struct model **m, struct reload_result *res)
 {
 	struct plane_error e = { "" };
 	enum plane_opened how;
@@ -197,7 +196,7 @@ static int start(struct agent *a)
 	res.start_ns = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 	r = read_files(a, &c, &m);
 	if (r == 0)
-		r = start_plane(a, c, m, &res);
+		r = start_plane(a, c, &m, &res);
 	if (r < 0)
 		return r;
 	r = http_new(a, &a->http);
@@ -207,7 +206,6 @@ static int start(struct agent *a)
 	if (r < 0)
 		return log_err(r, "cannot give up capabilities");
 	say_started(a);
-	model_free(MOVE(m, NULL));
 	malloc_trim(0);
 	return 0;
 }
@@ -224,6 +222,7 @@ static void stop(struct agent *a)
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a->loop);
 	plane_close(a->plane);
+	model_free(a->model);
 	file_source_free(a->source);
 	settings_done(&a->settings);
 	settings_done(&a->written);
@@ -265,7 +264,6 @@ static int check(struct agent *a)
 	else
 		log_msg(LOG_L_INFO, "%s: %zu services, %zu endpoints: ok", a->options->config_file, m->nr,
 			model_count_endpoints(m));
-	model_free(MOVE(m, NULL));
 	file_source_free(a->source);
 	settings_done(&a->settings);
 	settings_done(&a->written);

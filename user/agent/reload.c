@@ -122,26 +122,39 @@ int reload_first(struct agent *a, const struct config **ret_config, struct model
 	return 0;
 }
 
-int reload_apply(struct agent *a, const struct config *c, const struct model *m, struct reload_result *ret,
+int reload_apply(struct agent *a, const struct config *c, struct model **m, struct reload_result *ret,
 		 struct plane_error *e)
 {
 	uint64_t start = now_ns();
 	int r;
 
 	privs_enter();
-	r = plane_apply(a->plane, m, &ret->change, e);
+	r = plane_apply(a->plane, *m, &ret->change, e);
 	if (r == 0 && (a->seen.reloads_ok == 0 || a->metrics.callers != c->metrics_callers))
 		plane_set_callers(a->plane, c->metrics_callers);
 	privs_leave();
 	upkeep_expect_rest(a);
+	model_free(MOVE(a->model, NULL));
 	if (r < 0)
 		return r;
+	a->model = MOVE(*m, NULL);
 	ret->seconds = (double)(start - ret->start_ns + ret->change.visible_ns) / 1e9;
-	count_success(a, c, m, ret->seconds);
+	count_success(a, c, a->model, ret->seconds);
 	return 0;
 }
 
-/* Reads, compares, publishes. 0, or negative errno and @text says why. */
+/* Services of untouched files are the same objects as before, so this needs no look at them. */
+static bool is_in_force(const struct agent *a, const struct model *m)
+{
+	unsigned parsed, files;
+
+	file_source_stats(a->source, &parsed, &files);
+	if (parsed || *a->last_error || !a->model || a->model->nr != m->nr)
+		return false;
+	return !m->nr || memcmp(a->model->services, m->services, m->nr * sizeof(*m->services)) == 0;
+}
+
+/* Reads, compares, publishes. 0; 1 when there was nothing to do; or negative errno and @text says why. */
 static int read_and_apply(struct agent *a, const char *const *changed, struct reload_result *res, char *text,
 			  size_t len)
 {
@@ -163,7 +176,9 @@ static int read_and_apply(struct agent *a, const char *const *changed, struct re
 		config_error_format(e, text, len);
 		return r;
 	}
-	r = reload_apply(a, c, m, res, &pe);
+	if (is_in_force(a, m))
+		return 1;
+	r = reload_apply(a, c, &m, res, &pe);
 	if (r < 0)
 		snprintf(text, len, "%s", *pe.text ? pe.text : log_strerror(r));
 	return r;
@@ -173,15 +188,23 @@ static void reload_once(struct agent *a, const char *const *changed, enum reload
 {
 	struct reload_result res = { .start_ns = now_ns() };
 	char text[sizeof(a->last_error)];
+	int r;
 
-	if (read_and_apply(a, changed, &res, text, sizeof(text)) < 0) {
+	r = read_and_apply(a, changed, &res, text, sizeof(text));
+	if (r < 0) {
 		reload_failed(a, text, why == RELOAD_RETRY);
 		return;
 	}
+	if (r > 0 && why == RELOAD_ASKED) {
+		a->seen.reloads_ok++;
+		a->seen.last_ok_unix = agent_unix_time();
+	}
 	if (is_change(&res.change))
 		say_change(&res.change, res.seconds);
-	else
-		log_msg(why == RELOAD_ASKED ? LOG_L_INFO : LOG_L_DEBUG, "read the files: nothing changed");
+	else if (why == RELOAD_ASKED)
+		log_msg(LOG_L_INFO, "read the files: nothing changed");
+	if (r > 0)
+		return;
 	notify_status(agent_summary(a, text, sizeof(text)));
 	if (a->seen.endpoints >= TRIM_FROM)
 		malloc_trim(0);

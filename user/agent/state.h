@@ -23,6 +23,7 @@ struct agent {
 	struct file_source *source;
 	struct settings settings; /* in force */
 	struct settings written;  /* as the file had them when it was last read */
+	struct model *model;	  /* in force; NULL after a failure: unknown */
 	struct plane *plane;
 	struct watch *watch;
 	struct http *http;
@@ -34,7 +35,7 @@ struct agent {
 	unsigned resting;      /* of plane_reclaim() */
 	uint64_t reclaim_pause_ms;
 	unsigned jobs; /* in the worker thread */
-	bool ready, stopping;
+	bool ready;
 };
 
 double agent_unix_time(void);
@@ -58,8 +59,8 @@ struct reload_result {
 /* Reads the files for the first time, and takes the settings. *ret_config as of file_source_read(). 0; else *text says
  * why. */
 int reload_first(struct agent *a, const struct config **ret_config, struct model **ret_model, char *text, size_t len);
-/* Publishes @m. 0, or negative errno and *e says why. */
-int reload_apply(struct agent *a, const struct config *c, const struct model *m, struct reload_result *ret,
+/* Publishes *m, and then takes it. 0, or negative errno and *e says why. */
+int reload_apply(struct agent *a, const struct config *c, struct model **m, struct reload_result *ret,
 		 struct plane_error *e);
 /* Notes that what the files say is not in force, for reason @text. */
 void reload_failed(struct agent *a, const char *text, bool is_retry);
