@@ -58,7 +58,7 @@ static int describe(const char *path, const char *name, struct plane_link *l)
 	if (r < 0)
 		return r;
 	memset(l, 0, sizeof(*l));
-	snprintf(l->name, sizeof(l->name), "%s", name);
+	snprintf(l->name, sizeof(l->name), "%.31s", name);
 	l->link_id = info.id;
 	l->prog_id = info.prog_id;
 	describe_target(&info, l);
