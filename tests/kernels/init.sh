@@ -46,7 +46,7 @@ cat /tmp/tcp.json /tmp/udp.json
 /bin/weft service list
 /bin/weft check || fail "weft check"
 /bin/weft service list -o json > /tmp/services.json
-grep -q '"opened": 200' /tmp/services.json || fail "200 connects were not counted: $(cat /tmp/services.json)"
+grep -q '"opened":200' /tmp/services.json || fail "200 connects were not counted: $(cat /tmp/services.json)"
 /bin/weft unload || fail "weft unload"
 [ -e /sys/fs/bpf/weft ] && fail "pins are left after unload"
 echo "PASS"
