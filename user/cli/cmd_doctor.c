@@ -44,16 +44,8 @@ static const char *feature_state(const struct plane_feature *f)
 	return f->required ? "MISSING" : "-";
 }
 
-/* Returns how many required features are missing, or negative errno. */
-static int doctor_features(struct out *o)
+static void feature_table(const struct plane_feature *f, size_t nr, struct out *o)
 {
-	_cleanup_(freep) struct plane_feature *f = NULL;
-	size_t nr = 0;
-	int r, missing = 0;
-
-	r = plane_probe(&f, &nr);
-	if (r < 0)
-		return r;
 	out_table(o, "features", NULL, feature_columns, NR(feature_columns));
 	for (size_t i = 0; i < nr; i++) {
 		out_cell(o, out_text(f[i].name));
@@ -61,32 +53,31 @@ static int doctor_features(struct out *o)
 		out_cell(o, out_bool(f[i].required));
 		out_cell(o, out_text(f[i].what));
 		out_cell(o, out_text(f[i].lost));
-		out_cell(o, out_text(f[i].detail));
+		out_cell(o, out_text(*f[i].detail ? f[i].detail : NULL));
 	}
 	out_end(o);
+}
+
+/* What is missing and what that costs. Returns how many of the required ones are missing. */
+static unsigned feature_problems(const struct plane_feature *f, size_t nr, struct out *o)
+{
+	unsigned missing = 0;
+
 	for (size_t i = 0; i < nr; i++) {
+		const char *detail = f[i].detail;
+
 		if (f[i].present)
 			continue;
 		missing += f[i].required;
-		out_note(o, f[i].required ? "problems" : "costs", "%s%s is missing: %s%s%s%s",
-			 f[i].required ? "problem: " : "cost: ", f[i].name, f[i].lost, *f[i].detail ? " (" : "",
-			 f[i].detail, *f[i].detail ? ")" : "");
+		out_note(o, f[i].required ? "problems" : "costs", "%s: no %s: %s%s%s%s",
+			 f[i].required ? "problem" : "cost", f[i].name, f[i].lost, *detail ? " (" : "", detail,
+			 *detail ? ")" : "");
 	}
 	return missing;
 }
 
-static void doctor_links(struct out *o, const char *dir)
+static void link_table(const struct plane_link *l, size_t nr, struct out *o)
 {
-	_cleanup_(freep) struct plane_link *l = NULL;
-	size_t nr = 0;
-	int r;
-
-	r = plane_links(dir, &l, &nr);
-	if (r < 0) {
-		if (r != -ENOENT)
-			out_note(o, "problems", "problem: the links in %s cannot be read: %s", dir, log_strerror(r));
-		return;
-	}
 	out_table(o, "links", NULL, link_columns, NR(link_columns));
 	for (size_t i = 0; i < nr; i++) {
 		out_cell(o, out_text(l[i].name));
@@ -117,30 +108,53 @@ void report_maps(const struct maps *m, const char *key, struct out *o)
 	out_end(o);
 }
 
+/* What is loaded: tables now, and the sentence about its hooks, if any, in @problem. */
+static void doctor_instance(struct cli *cli, const char *dir, char *problem, size_t len)
+{
+	_cleanup_(freep) struct plane_link *l = NULL;
+	size_t nr = 0;
+	int r = plane_links(dir, &l, &nr);
+
+	if (r < 0) {
+		snprintf(problem, len, "the links in %s cannot be read: %s", dir, log_strerror(r));
+	} else {
+		link_table(l, nr, cli->out);
+		if (nr < REPORT_NR_HOOKS)
+			snprintf(problem, len,
+				 "%zu of %d hooks are attached; `weft agent` or `weft load` attaches the rest", nr,
+				 REPORT_NR_HOOKS);
+	}
+	report_maps(cli->maps, "maps", cli->out);
+}
+
 int cmd_doctor(struct cli *cli, int argc, const char *const *argv)
 {
+	_cleanup_(freep) struct plane_feature *f = NULL;
+	char dir[PATH_MAX], problem[PATH_MAX + 128] = "";
 	struct out *o = cli->out;
-	char dir[PATH_MAX];
 	uint32_t abi = 0;
-	int missing, r;
+	unsigned missing;
+	size_t nr = 0;
+	int r;
 
 	if (!plane_dir(cli->value[CLI_BPFFS], cli->value[CLI_INSTANCE], dir, sizeof(dir)))
 		return out_error(o, "the name of the BPF file system is too long");
-	missing = doctor_features(o);
-	if (missing == -EPERM || missing == -EACCES)
+	r = plane_probe(&f, &nr);
+	if (r == -EPERM || r == -EACCES)
 		return out_error(o, "asking the kernel what it can do needs root (or CAP_BPF)");
-	if (missing < 0)
-		return out_error(o, "cannot probe this kernel: %s", log_strerror(missing));
+	if (r < 0)
+		return out_error(o, "cannot probe this kernel: %s", log_strerror(r));
+	feature_table(f, nr, o);
 	r = maps_open(dir, false, &cli->maps, &abi);
-	if (r == 0) {
-		doctor_links(o, dir);
-		report_maps(cli->maps, "maps", o);
-	} else if (r == -ENOENT) {
-		out_note(o, NULL, "nothing is loaded as instance \"%s\"", cli->value[CLI_INSTANCE]);
-	} else {
+	if (r == 0)
+		doctor_instance(cli, dir, problem, sizeof(problem));
+	else if (r != -ENOENT)
 		cli_open_failed(cli, r, dir, abi);
-	}
+	out_field(o, "instance", NULL, out_text(cli->value[CLI_INSTANCE]));
 	out_field(o, "loaded", NULL, out_bool(r == 0));
-	out_field(o, "usable", NULL, out_bool(missing == 0));
-	return missing ? CLI_FAILED : CLI_DONE;
+	missing = feature_problems(f, nr, o);
+	if (*problem)
+		out_note(o, "problems", "problem: %s", problem);
+	out_field(o, "usable", "weft can run here", out_bool(missing == 0));
+	return missing || *problem ? CLI_FAILED : CLI_DONE;
 }

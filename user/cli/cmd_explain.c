@@ -251,7 +251,7 @@ void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t
 		explain_verdict(v, NULL, o);
 		return;
 	}
-	STEP(&s, "weft_services[%u] publishes weft_specs[%u], version %u: %u endpoints in %u slots", f->service,
+	STEP(&s, "weft_services[%u] publishes weft_specs[%u], version %u; endpoints: %u, slots: %u", f->service,
 	     v->maps->services[f->service].spec, spec->serial, spec->nr_backends, spec->nr_slots);
 	explain_policy(v, spec, &s);
 	explain_candidates(v, spec, o);

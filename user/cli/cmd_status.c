@@ -12,7 +12,6 @@
 #include "cli/report.h"
 #include "plane/plane.h"
 
-#define NR_HOOKS	 10 /* what plane/ attaches; the iterator is none */
 #define PRESSURE_PERCENT 80
 
 static bool is_hook(const struct plane_link *l)
@@ -41,9 +40,9 @@ static void status_hooks(struct cli *cli, const char *dir)
 		hooks++;
 		cgroup = links[i].target;
 	}
-	snprintf(text, sizeof(text), "%zu of %d attached", hooks, NR_HOOKS);
+	snprintf(text, sizeof(text), "%zu of %d attached", hooks, REPORT_NR_HOOKS);
 	out_field(o, "hooks_attached", "hooks", out_words(out_int((int64_t)hooks), text));
-	out_field(o, "hooks", "", out_int(NR_HOOKS));
+	out_field(o, "hooks", "", out_int(REPORT_NR_HOOKS));
 	out_field(o, "cgroup", NULL, out_text(cgroup));
 }
 

@@ -6,6 +6,8 @@
 #include "cli/out.h"
 #include "cli/view.h"
 
+#define REPORT_NR_HOOKS 10 /* that plane/ attaches; the iterator is none */
+
 struct callers;
 struct cli;
 
