@@ -39,7 +39,7 @@ for loop in "${loops[@]}"; do must 10 "the clients end" gone "$loop"; done
 total=$(cat "$DIR"/loop-*.json | jq -s 'map(.ok + .failed) | add')
 failed=$(cat "$DIR"/loop-*.json | jq -s 'map(.failed) | add')
 cat "$DIR"/loop-*.json
-echo "FIGURES: $RELOADS reloads, $kills kills, $total connects, $failed failed"
+echo "FIGURES: $RELOADS edits ($(grep -c applied: "$DIR/agent.log") applied by the agent that was watching, the rest at its start), $kills kills, $total connects, $failed failed"
 assert_eq "$failed" 0 "failed connects"
 ((total > RELOADS)) || fail "only $total connects were made"
 idle() { [ "$(weft endpoint list -o json | jq '[.[].active] | add')" = 0 ]; }

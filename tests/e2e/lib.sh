@@ -55,7 +55,7 @@ finish()
 			[ -s "$i" ] && { echo "-- the end of $i" >&2; tail -n 25 "$i" >&2; }
 		done
 	fi
-	[ -z "$AGENT" ] || kill -9 "$AGENT" 2>/dev/null
+	[ -z "$AGENT" ] || { kill -9 "$AGENT" && wait_for 10 gone "$AGENT"; } 2>/dev/null
 	for i in "${instances[@]}"; do
 		[ ! -d "$BPFFS/weft/$i" ] || "$WEFT" unload --instance "$i" >/dev/null || rm -rf "${BPFFS:?}/weft/$i"
 		rm -f "/run/weft/$i".*
