@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/capability.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -57,6 +58,18 @@ int cmd_help(struct cli *cli, int argc, const char *const *argv)
 	return CLI_USAGE;
 }
 
+/* Asked first, so that the answer is this sentence and not the first thing that fails for want of it. */
+static bool may_load(void)
+{
+	cap_flag_value_t has = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+
+	if (caps)
+		cap_get_flag(caps, CAP_BPF, CAP_EFFECTIVE, &has);
+	cap_free(caps);
+	return has == CAP_SET;
+}
+
 /* -h and --version count wherever they stand, also after a verb that misses something. */
 static int run(struct cli *cli)
 {
@@ -67,6 +80,9 @@ static int run(struct cli *cli)
 	if (cli->given & CLI_BIT(VERSION))
 		return cmd_version(cli, 0, NULL);
 	cli_find(cli->word, cli->nr_words, &used);
+	if ((cli->cmd->flags & CMD_NEEDS_ROOT) && !(cli->given & CLI_BIT(CHECK)) && !may_load())
+		return out_error(cli->out, "weft %s needs root (or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)",
+				 cli->cmd->words);
 	return cli->cmd->run(cli, cli->nr_words - used, cli->word + used);
 }
 
