@@ -54,7 +54,8 @@ int arena_adopt(struct arena *a, struct extent *used, size_t nr)
 	struct extents gaps = { 0 };
 	uint64_t end = 0, nr_free = 0;
 
-	qsort(used, nr, sizeof(*used), extent_compare);
+	if (nr)
+		qsort(used, nr, sizeof(*used), extent_compare);
 	if (extents_reserve(&gaps, nr + 1))
 		return -ENOMEM;
 	for (size_t i = 0; i < nr; i++) {
@@ -133,7 +134,8 @@ static void extents_join(struct extents *e)
 {
 	size_t kept = 0;
 
-	qsort(e->at, e->nr, sizeof(*e->at), extent_compare);
+	if (e->nr)
+		qsort(e->at, e->nr, sizeof(*e->at), extent_compare);
 	for (size_t i = 0; i < e->nr; i++) {
 		if (!e->at[i].nr)
 			continue;
