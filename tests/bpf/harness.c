@@ -272,7 +272,7 @@ void given_endpoint(struct service *s, const char *ip, uint16_t port)
 	given_weighted(s, ip, port, 1);
 }
 
-struct plane_change publish(struct mesh *m)
+struct plane_change publish_all(struct mesh *m)
 {
 	_cleanup_(model_freep) struct model *wanted = MOVE(m->wanted, model_new());
 	const struct service *first, *second;

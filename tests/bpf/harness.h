@@ -28,7 +28,7 @@ struct mesh {
 	char cgroup[256]; /* path */
 	struct plane *plane;
 	const struct maps *maps;
-	struct model *wanted; /* what the next publish() applies */
+	struct model *wanted; /* what the next publish_all() applies */
 	uint64_t mark[WEFT_R_MAX];
 	pid_t owner;
 };
@@ -49,14 +49,14 @@ void cgroup_join(const char *path);
 /* A cgroup inside the mesh's, as a pod has; removed with the mesh. */
 void mesh_workload(const struct mesh *m, const char *name, char *path, size_t len);
 
-/* Describe, then publish(). Until then, services of the description before stay in force; what is not described again,
- * goes. */
+/* Describe, then publish_all(). Until then, services of the description before stay in force; what is not described
+ * again, goes. */
 struct service *given_service(struct mesh *m, const char *name, uint8_t proto, const char *vip, uint16_t port,
 			      enum weft_lb lb);
 void given_frontend(struct service *s, const char *vip, uint16_t port);
 void given_endpoint(struct service *s, const char *ip, uint16_t port);
 void given_weighted(struct service *s, const char *ip, uint16_t port, uint16_t weight);
-struct plane_change publish(struct mesh *m);
+struct plane_change publish_all(struct mesh *m);
 void given_servers(const struct listener *l, size_t n); /* stopped at the end of the test */
 void given_line(const struct wire_line *line);
 

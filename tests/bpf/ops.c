@@ -36,7 +36,7 @@ void ops_services(void)
 		       5353);
 	given_endpoint(given_service(&mesh, "time", IPPROTO_UDP, "10.99.0.123", 123, WEFT_LB_ROUND_ROBIN), "127.0.0.3",
 		       5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 }
 

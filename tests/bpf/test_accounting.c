@@ -214,7 +214,7 @@ START_TEST(bytes_are_exact)
 
 	given_servers(l, 1);
 	given_endpoint(given_service(&mesh, "web", IPPROTO_TCP, "10.99.0.1", 80, WEFT_LB_RANDOM), "127.0.0.2", 8080);
-	publish(&mesh);
+	publish_all(&mesh);
 	fd = tcp_to("10.99.0.1", 80);
 	expect_connected_to(fd, "127.0.0.2:8080");
 	transfer(fd, total);

@@ -35,7 +35,7 @@ static void given_web_and_dns(void)
 	given_service(&mesh, "emptydns", IPPROTO_UDP, "10.99.0.9", 53, WEFT_LB_ROUND_ROBIN);
 	s = given_service(&mesh, "dead", IPPROTO_TCP, "10.99.0.10", 80, WEFT_LB_ROUND_ROBIN);
 	given_endpoint(s, "127.0.0.99", 8080);
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 }
 
@@ -275,7 +275,7 @@ START_TEST(connected_udp_sends_to_its_own_service_by_name)
 	given_endpoint(s, "127.0.0.2", 5353);
 	given_endpoint(s, "127.0.0.3", 5353);
 	given_endpoint(s, "127.0.0.4", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	for (int i = 0; i < 6; i++) {
 		char connected[NAME_LEN];
 

@@ -56,7 +56,7 @@ START_TEST(answers_come_from_the_service)
 	given_dns_servers();
 	given_endpoint(given_dns("dns", "10.99.0.53"), "127.0.1.1", 5353);
 	given_endpoint(given_dns("dns6", "fd99::53"), "fd77::2", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 	fd = sock_udp(w->vip);
 	for (int i = 0; i < 3; i++)
@@ -81,7 +81,7 @@ START_TEST(sendmsg_and_recvmmsg_see_the_service)
 
 	given_dns_servers();
 	given_endpoint(given_dns("dns", "10.99.0.53"), "127.0.1.1", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	fd = sock_udp("10.99.0.53");
 	for (int i = 0; i < 4; i++) {
 		batch[i].msg_hdr = m;
@@ -118,7 +118,7 @@ START_TEST(a_socket_keeps_its_endpoint_and_sockets_spread)
 	given_endpoint(s, "127.0.1.1", 5353);
 	given_endpoint(s, "127.0.1.2", 5353);
 	given_endpoint(s, "127.0.1.3", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	for (int i = 0; i < 9; i++) {
 		int fd = sock_udp("10.99.0.53");
 		struct answer a;
@@ -145,7 +145,7 @@ START_TEST(two_services_on_one_socket)
 	given_dns_servers();
 	given_endpoint(given_dns("a", "10.99.0.53"), "127.0.1.1", 5353);
 	given_endpoint(given_dns("b", "10.99.0.54"), "127.0.1.2", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	fd = sock_udp("10.99.0.53");
 	/* Both questions first, then both answers. */
 	ck_assert_int_eq(udp_send(fd, "10.99.0.53", 53, "one"), 0);
@@ -166,7 +166,7 @@ START_TEST(two_services_that_share_their_only_endpoint)
 	given_dns_servers();
 	given_endpoint(given_dns("a", "10.99.0.53"), "127.0.1.1", 5353);
 	given_endpoint(given_dns("b", "10.99.0.54"), "127.0.1.1", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	fd = sock_udp("10.99.0.53");
 	/* Question and answer in turn: the answer is that of who was asked last. */
 	for (int i = 0; i < 4; i++) {
@@ -190,7 +190,7 @@ START_TEST(services_that_share_endpoints_choose_different_ones)
 		given_endpoint(s, "127.0.1.2", 5353);
 		given_endpoint(s, "127.0.1.3", 5353);
 	}
-	publish(&mesh);
+	publish_all(&mesh);
 	for (int i = 0; i < 100; i++) {
 		int fd = sock_udp("10.99.0.53");
 		struct answer a;
@@ -224,7 +224,7 @@ START_TEST(more_services_than_are_remembered)
 		s = given_dns(name, vip);
 		given_endpoint(s, served_by, 5353);
 	}
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 	fd = sock_udp("10.99.0.53");
 	for (int round = 0; round < 2; round++) {
@@ -250,19 +250,19 @@ START_TEST(an_endpoint_that_left_is_let_go_at_the_next_datagram)
 	s = given_dns("dns", "10.99.0.53");
 	given_endpoint(s, "127.0.1.1", 5353);
 	given_endpoint(s, "127.0.1.2", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	fd = sock_udp("10.99.0.53");
 	ck_assert_int_eq(udp_ask(fd, "10.99.0.53", 53, "first", &a), 0);
 	s = given_dns("dns", "10.99.0.53");
 	given_endpoint(s, strcmp(a.served_by, "127.0.1.1:5353") ? "127.0.1.1" : "127.0.1.2", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 	expect_answer(fd, "10.99.0.53", "10.99.0.53:53",
 		      strcmp(a.served_by, "127.0.1.1:5353") ? "127.0.1.1:5353" : "127.0.1.2:5353");
 	expect_reason(&mesh, WEFT_R_STALE, 1);
 	/* And when there is none left: refused, as a closed port would. */
 	given_dns("dns", "10.99.0.53");
-	publish(&mesh);
+	publish_all(&mesh);
 	ck_assert_int_eq(udp_send(fd, "10.99.0.53", 53, "gone"), -ECONNREFUSED);
 	close(fd);
 }
@@ -275,7 +275,7 @@ START_TEST(no_service_passes_untouched)
 
 	given_dns_servers();
 	given_endpoint(given_dns("dns", "10.99.0.53"), "127.0.1.1", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 	fd = sock_udp("127.0.0.5");
 	ck_assert_int_eq(udp_ask(fd, "127.0.0.5", 9000, "plain", &a), 0);
@@ -289,6 +289,24 @@ START_TEST(no_service_passes_untouched)
 }
 END_TEST
 
+START_TEST(an_endpoint_asked_by_its_own_address_answers_with_it)
+{
+	struct answer a;
+	int fd;
+
+	given_dns_servers();
+	given_endpoint(given_dns("dns", "10.99.0.53"), "127.0.1.1", 5353);
+	publish_all(&mesh);
+	fd = sock_udp("10.99.0.53");
+	for (int i = 0; i < 3; i++) {
+		expect_answer(fd, "10.99.0.53", "10.99.0.53:53", "127.0.1.1:5353");
+		ck_assert_int_eq(udp_ask(fd, "127.0.1.1", 5353, "direct", &a), 0);
+		ck_assert_str_eq(a.source, "127.0.1.1:5353");
+	}
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_connected_socket_also_sends_to_another_service)
 {
 	struct service *s;
@@ -298,7 +316,7 @@ START_TEST(a_connected_socket_also_sends_to_another_service)
 	given_endpoint(given_dns("a", "10.99.0.53"), "127.0.1.1", 5353);
 	s = given_dns("b", "10.99.0.54");
 	given_endpoint(s, "127.0.1.2", 5353);
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 	fd = udp_to("10.99.0.53", 53);
 	/* It reaches b; the kernel lets a connected socket hear only its peer, so nothing comes back. */
@@ -326,6 +344,7 @@ static Suite *datagram_suite(void)
 	tcase_add_test(c, more_services_than_are_remembered);
 	tcase_add_test(c, an_endpoint_that_left_is_let_go_at_the_next_datagram);
 	tcase_add_test(c, no_service_passes_untouched);
+	tcase_add_test(c, an_endpoint_asked_by_its_own_address_answers_with_it);
 	tcase_add_test(c, a_connected_socket_also_sends_to_another_service);
 	return s;
 }

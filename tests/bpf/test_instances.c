@@ -16,7 +16,7 @@ static void given_other(const struct mesh *parent)
 static void given_web(struct mesh *m, const char *vip, const char *ip)
 {
 	given_endpoint(given_service(m, "web", IPPROTO_TCP, vip, 80, WEFT_LB_RANDOM), ip, 8080);
-	publish(m);
+	publish_all(m);
 	mark(m);
 }
 
@@ -55,7 +55,7 @@ START_TEST(two_instances_do_not_see_each_other)
 	expect_reason(&mesh, WEFT_R_NO_SERVICE, 0);
 	expect_reason(&other, WEFT_R_NO_SERVICE, 0);
 	/* One changes, one goes; the other stays as it was. */
-	publish(&other);
+	publish_all(&other);
 	ck_assert_int_eq(tcp_to("10.99.0.1", 80), -ENETUNREACH);
 	expect_served_in(&mesh, "10.99.0.1", "127.0.0.2:8080");
 	mesh_down(&other);
@@ -75,7 +75,7 @@ START_TEST(the_inner_instance_decides_first)
 	given_web(&mesh, "10.99.0.1", "127.0.0.2");
 	given_endpoint(given_service(&mesh, "web", IPPROTO_TCP, "10.99.0.1", 80, WEFT_LB_RANDOM), "127.0.0.2", 8080);
 	given_endpoint(given_service(&mesh, "shop", IPPROTO_TCP, "10.99.0.2", 80, WEFT_LB_RANDOM), "127.0.0.2", 8080);
-	publish(&mesh);
+	publish_all(&mesh);
 	given_web(&other, "10.99.0.1", "127.0.0.3");
 	expect_served_in(&other, "10.99.0.1", "127.0.0.3:8080");
 	expect_reason(&other, WEFT_R_FORWARDED, 1);
@@ -102,15 +102,15 @@ START_TEST(a_refusal_by_either_instance_stands)
 	given_other(&mesh);
 	given_web(&mesh, "10.99.0.1", "127.0.0.2");
 	given_service(&other, "web", IPPROTO_TCP, "10.99.0.1", 80, WEFT_LB_RANDOM);
-	publish(&other);
+	publish_all(&other);
 	mesh_join(&other);
 	ck_assert_int_eq(tcp_to("10.99.0.1", 80), -ECONNREFUSED);
 	/* The outer one had chosen by then; its endpoint is let go of all the same. */
 	expect_nothing_active(&mesh, 2000);
 	expect_nothing_active(&other, 2000);
-	publish(&other);
+	publish_all(&other);
 	given_service(&mesh, "web", IPPROTO_TCP, "10.99.0.1", 80, WEFT_LB_RANDOM);
-	publish(&mesh);
+	publish_all(&mesh);
 	ck_assert_int_eq(tcp_to("10.99.0.1", 80), -ECONNREFUSED);
 	mesh_join(&mesh);
 	mesh_down(&other);

@@ -92,7 +92,7 @@ START_TEST(random_spreads_within_statistical_bounds)
 	double x;
 
 	given_set(IPPROTO_UDP, WEFT_LB_RANDOM, "127.0.0", 3);
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	connect_all();
 	x = chi_square(&t, weights, NR_CONNECTS);
@@ -109,7 +109,7 @@ START_TEST(round_robin_is_exact)
 	struct tally t;
 
 	given_set(IPPROTO_UDP, WEFT_LB_ROUND_ROBIN, "127.0.0", 3);
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	connect_all();
 	for (size_t i = 0; i < 3; i++)
@@ -127,7 +127,7 @@ START_TEST(round_robin_over_tcp_is_exact_by_the_servers_word)
 
 	given_servers(l, 3);
 	given_set(IPPROTO_TCP, WEFT_LB_ROUND_ROBIN, "127.0.0", 3);
-	publish(&mesh);
+	publish_all(&mesh);
 	for (int i = 0; i < 3000; i++) {
 		int fd = tcp_to("10.99.0.1", 80);
 		const char *who;
@@ -155,7 +155,7 @@ START_TEST(weights_are_kept)
 	given_weighted(s, "127.0.0.3", 8080, 2);
 	given_weighted(s, "127.0.0.4", 8080, 1);
 	given_weighted(s, "127.0.0.5", 8080, 0);
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	connect_udp_many(16000);
 	ck_assert_uint_eq(tally_got(&t, 0) + tally_got(&t, 1) + tally_got(&t, 2), 16000);
@@ -176,7 +176,7 @@ START_TEST(least_request_levels_connections_by_weight)
 	given_weighted(s, "127.0.0.2", 8080, 2);
 	given_weighted(s, "127.0.0.3", 8080, 1);
 	given_weighted(s, "127.0.0.4", 8080, 1);
-	publish(&mesh);
+	publish_all(&mesh);
 	for (int i = 0; i < 800; i++)
 		ck_assert_int_ge(udp_to("10.99.0.1", 80), 0);
 	active[0] = endpoint_state(&mesh, "s", "127.0.0.2", 8080)->active;
@@ -201,8 +201,9 @@ START_TEST(p2c_ewma_avoids_a_slow_path)
 
 	given_line(&line);
 	given_set(IPPROTO_TCP, WEFT_LB_P2C_EWMA, "10.67.0", 3);
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "10.67.0", 3);
+	wire_urgent();
 	for (unsigned i = 0; i < n; i++) {
 		int fd = tcp_to("10.99.0.1", 80);
 
@@ -248,7 +249,7 @@ START_TEST(p2c_ewma_avoids_a_slow_application)
 
 	given_servers(l, 3);
 	given_set(IPPROTO_TCP, WEFT_LB_P2C_EWMA, "127.0.0", 3);
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	for (int i = 0; i < 16; i++)
 		ck_assert_int_eq(pthread_create(&client[i], NULL, closed_loop, &left), 0);
@@ -287,7 +288,7 @@ static void given_maglev(size_t nr)
 
 	s->hash_by = WEFT_CLIENT_ADDRESS;
 	s->maglev_size = WEFT_MAGLEV_DEF;
-	publish(&mesh);
+	publish_all(&mesh);
 }
 
 START_TEST(maglev_moves_few_clients_when_an_endpoint_leaves)
@@ -330,7 +331,7 @@ START_TEST(source_hash_is_stable_and_spreads)
 
 	s = given_set(IPPROTO_UDP, WEFT_LB_SOURCE_HASH, "127.0.0", 3);
 	s->hash_by = WEFT_CLIENT_ADDRESS;
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	for (unsigned k = 0; k < 3000; k++) {
 		size_t first = choice_of_client(&t, k);
@@ -352,7 +353,7 @@ START_TEST(affinity_by_address_until_its_timeout)
 
 	s->affinity = WEFT_CLIENT_ADDRESS;
 	s->affinity_ms = 400;
-	publish(&mesh);
+	publish_all(&mesh);
 	mark(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	first = choice_of_client(&t, 1);
@@ -373,7 +374,7 @@ START_TEST(affinity_by_address_until_its_timeout)
 	s->affinity = WEFT_CLIENT_ADDRESS;
 	s->affinity_ms = 60000;
 	given_endpoint(s, first ? "127.0.0.2" : "127.0.0.3", 8080);
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	ck_assert_uint_eq(choice_of_client(&t, 1), first ? 0 : 1);
 }
@@ -388,7 +389,7 @@ START_TEST(affinity_by_workload)
 
 	s->affinity = WEFT_CLIENT_WORKLOAD;
 	s->affinity_ms = 60000;
-	publish(&mesh);
+	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
 	mesh_workload(&mesh, "a", a, sizeof(a));
 	mesh_workload(&mesh, "b", b, sizeof(b));

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -109,6 +110,14 @@ int wire_hole(void)
 	int fd = tun_open("hole", "10.66.0.1");
 
 	return fd < 0 ? fd : 0;
+}
+
+void wire_urgent(void)
+{
+	const struct sched_param p = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &p))
+		setpriority(PRIO_PROCESS, 0, -20);
 }
 
 #define LINE_QUEUE 4096
@@ -242,6 +251,7 @@ static int line_prepare(void *ctx)
 		if (link_address(name, c->wanted->l[i].ip, "255.255.255.0"))
 			return -1;
 	}
+	wire_urgent();
 	return pthread_create(&thread, NULL, line_run, &line);
 }
 

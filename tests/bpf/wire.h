@@ -15,6 +15,9 @@ int wire_sysctl(const char *name, const char *value);
 /* Sends to 10.66.0.0/24 leave this host and are never answered. 0 or negative errno. */
 int wire_hole(void);
 
+/* Puts the calling thread before the rest of the machine, so that latencies are the line's and not the neighbours'. */
+void wire_urgent(void);
+
 /*
  * A line to another namespace in which @l listen, on addresses in 10.67.0.0/24 other than .1; packets to @slow_ip take
  * @slow_us there, packets to the others @fast_us, and no time on the way back. Returns the process id of line and
