@@ -226,9 +226,12 @@ struct weft_affinity {
 };
 ABI_SIZE(struct weft_affinity, 16);
 
+/* In weft_edge_key.caller: all callers whose cgroup is no more. */
+#define WEFT_CALLER_GONE 0xffffffffffffffffull
+
 /* Key of weft_edges. */
 struct weft_edge_key {
-	__u64 caller; /* cgroup id; 0: callers are not told apart */
+	__u64 caller; /* cgroup id; 0: callers are not told apart; WEFT_CALLER_GONE */
 	__u32 service;
 	__u32 backend;
 	__u32 gen;

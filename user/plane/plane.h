@@ -69,6 +69,12 @@ void plane_set_callers(struct plane *p, bool on);
  */
 unsigned plane_reclaim(struct plane *p);
 
+/*
+ * Adds the rows of weft_edges whose caller @gone says is no more to one row per endpoint, of caller WEFT_CALLER_GONE, and removes them:
+ * short-lived jobs would fill the map. Sums over callers do not change. 0, or negative errno with some rows left as they were.
+ */
+int plane_fold_callers(struct plane *p, bool (*gone)(void *ctx, uint64_t caller), void *ctx, unsigned *ret_folded);
+
 const struct maps *plane_maps(const struct plane *p);
 /* True when limits asked for differ from the sizes of the adopted maps; text says which (for one warning). */
 bool plane_resized(const struct plane *p, char *text, size_t len);
