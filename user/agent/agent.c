@@ -143,7 +143,7 @@ static int start_plane(struct agent *a, const struct config *c, struct model **m
 	} else {
 		r = attach(a, &e);
 		if (r == 0 && reload_apply(a, c, m, res, &e) < 0)
-			reload_failed(a, e.text, false);
+			reload_failed(a, e.text, RELOAD_ASKED);
 	}
 	if (r < 0)
 		goto failed;
@@ -158,15 +158,17 @@ failed:
 static void say_started(struct agent *a)
 {
 	_cleanup_(freep) struct plane_link *links = NULL;
-	char text[128];
+	char text[128], found[4096] = "cgroup2";
 	size_t nr = 0;
 
 	privs_enter();
 	if (plane_links(plane_maps(a->plane)->dir, &links, &nr) < 0)
 		nr = 0;
+	if (!a->settings.cgroup)
+		plane_find_cgroup(found, sizeof(found));
 	privs_leave();
 	log_msg(LOG_L_INFO, "loaded %s; attached %zu hooks to %s", agent_summary(a, text, sizeof(text)), nr,
-		nr ? links[0].target : "nothing");
+		a->settings.cgroup ? a->settings.cgroup : found);
 }
 
 static int start_signals(struct agent *a)

@@ -13,7 +13,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-#define TRIM_FROM 10000 /* endpoints; below that there is not enough to give back */
+#define TOLD_SECONDS 1	   /* the same failure again within this time is not told again */
+#define TRIM_FROM    10000 /* endpoints that came or went; below that there is not enough to give back */
 
 static uint64_t now_ns(void)
 {
@@ -40,12 +41,20 @@ static void count_success(struct agent *a, const struct config *c, const struct 
 	upkeep_set_retry(a, false);
 }
 
-/* The sentence goes to the log, the status page and the service manager; of a retry that met what is known, nowhere. */
-void reload_failed(struct agent *a, const char *text, bool is_retry)
+/* A retry that met what is known, or one of the events that a writer causes with one stroke. */
+static bool is_told(const struct agent *a, const char *text, enum reload_why why)
+{
+	if (why == RELOAD_ASKED || strcmp(text, a->last_error) != 0)
+		return false;
+	return why == RELOAD_RETRY || agent_unix_time() - a->seen.last_failed_unix < TOLD_SECONDS;
+}
+
+/* The sentence goes to the log, the status page and the service manager. */
+void reload_failed(struct agent *a, const char *text, enum reload_why why)
 {
 	char status[sizeof(a->last_error) + 32];
 
-	if (is_retry && strcmp(text, a->last_error) == 0)
+	if (is_told(a, text, why))
 		return;
 	log_msg(LOG_L_ERROR, "%s; keeping what runs", text);
 	a->seen.reloads_failed++;
@@ -192,7 +201,7 @@ static void reload_once(struct agent *a, const char *const *changed, enum reload
 
 	r = read_and_apply(a, changed, &res, text, sizeof(text));
 	if (r < 0) {
-		reload_failed(a, text, why == RELOAD_RETRY);
+		reload_failed(a, text, why);
 		return;
 	}
 	if (r > 0 && why == RELOAD_ASKED) {
@@ -206,7 +215,7 @@ static void reload_once(struct agent *a, const char *const *changed, enum reload
 	if (r > 0)
 		return;
 	notify_status(agent_summary(a, text, sizeof(text)));
-	if (a->seen.endpoints >= TRIM_FROM)
+	if (res.change.endpoints_added + res.change.endpoints_removed >= TRIM_FROM)
 		malloc_trim(0);
 }
 

@@ -63,7 +63,7 @@ int reload_first(struct agent *a, const struct config **ret_config, struct model
 int reload_apply(struct agent *a, const struct config *c, struct model **m, struct reload_result *ret,
 		 struct plane_error *e);
 /* Notes that what the files say is not in force, for reason @text. */
-void reload_failed(struct agent *a, const char *text, bool is_retry);
+void reload_failed(struct agent *a, const char *text, enum reload_why why);
 /* Reads what changed (@changed NULL: looks at everything) and publishes the difference. */
 void reload(struct agent *a, const char *const *changed, enum reload_why why);
 
