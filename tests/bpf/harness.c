@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -215,8 +216,10 @@ int suite_main(const char *name, Suite *(*make)(void))
 	if (runner == 0) {
 		SRunner *sr = srunner_create(make());
 
-		/* A process for each test, also when the environment says otherwise: cgroups and namespaces are a
-		 * process's. */
+		/* Check answers a signal with one to its whole group, which must not be the caller's. */
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		/* A process for each test whatever the environment says: cgroups and namespaces belong to processes. */
 		srunner_set_fork_status(sr, CK_FORK);
 		srunner_run_all(sr, CK_NORMAL);
 		status = srunner_ntests_failed(sr);

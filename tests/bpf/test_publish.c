@@ -10,6 +10,7 @@
 
 #define NR_SERVICES 8 /* even: TCP, odd: UDP */
 #define SET_SIZE    3
+#define NR_CLIENTS  2
 #define NR_FLIPS    2000
 #define PATIENCE_MS 60000
 
@@ -118,14 +119,14 @@ static void *connect_on(void *arg)
 
 START_TEST(no_connect_meets_half_a_change)
 {
-	struct client client[4] = {};
+	struct client client[NR_CLIENTS] = {};
 	uint64_t start, connects = 0, strict = 0;
 	uint64_t visible_ns = 0;
 	unsigned change = 1, rests;
 
 	given_all_servers();
 	flip(change);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < NR_CLIENTS; i++) {
 		client[i].seed = i + 1;
 		ck_assert_int_eq(pthread_create(&client[i].thread, NULL, connect_on, &client[i]), 0);
 	}
@@ -137,7 +138,7 @@ START_TEST(no_connect_meets_half_a_change)
 			plane_reclaim(mesh.plane);
 	}
 	stop = true;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < NR_CLIENTS; i++) {
 		pthread_join(client[i].thread, NULL);
 		ck_assert_msg(!*client[i].trouble, "client %u: %s", i, client[i].trouble);
 		connects += client[i].connects;
