@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "plane/plan.h"
 
@@ -118,30 +119,69 @@ static void stamp(struct plane *p)
 	__atomic_fetch_add(&c->serial, 1, __ATOMIC_RELEASE);
 }
 
+static int apply_once(struct plane *p, const struct model *m, struct plane_change *change, bool *ret_no_ids,
+		      struct plane_error *err)
+{
+	struct plan n = { 0 };
+	int r;
+
+	r = plan_make(p, m, &n, change, err);
+	*ret_no_ids = n.no_ids;
+	if (!r) {
+		r = carry_out(p, &n, change, err);
+		p->fronts_unsure = r != 0;
+		if (n.nr)
+			stamp(p);
+	}
+	fronts_settle(&p->fronts);
+	plan_done(p, &n);
+	return r;
+}
+
+/*
+ * So many services are new that their ids must come from those that go: these go first. The only case in which an
+ * address that passes from a removed service to a new one is no service in between; a larger limits.services avoids it.
+ */
+static int apply_removals(struct plane *p, const struct model *m, struct plane_change *change, struct plane_error *err)
+{
+	_cleanup_(model_freep) struct model *rest = model_new();
+	struct plane_change removed = { 0 };
+	int r = rest ? 0 : -ENOMEM;
+	bool no_ids;
+
+	for (size_t i = 0; !r && i < p->nr_order; i++) {
+		const struct holding *h = &p->held[p->order[i]];
+		struct service *s = h->state == HOLDING_LIVE ? model_find(m, p->m->services[p->order[i]].name) : NULL;
+
+		if (s)
+			r = model_add(rest, s);
+	}
+	if (r)
+		return plane_fail(err, r, "no memory to compare the services");
+	r = apply_once(p, rest, &removed, &no_ids, err);
+	if (!r)
+		r = collect(p, err);
+	*change = (struct plane_change){
+		.services_removed = removed.services_removed,
+		.endpoints_removed = removed.endpoints_removed,
+	};
+	return r;
+}
+
 int plane_apply(struct plane *p, const struct model *m, struct plane_change *ret, struct plane_error *err)
 {
 	uint64_t start = now_ns(CLOCK_MONOTONIC);
 	struct plane_change change = { 0 };
-	struct plan n = { 0 };
-	bool begun = false;
-	int r = 0;
+	bool no_ids;
+	int r;
 
-	/* Ids of services that are on their way out may be needed. */
-	if (p->departing && p->services.nr_free < m->nr)
-		r = collect(p, err);
-	if (!r)
-		r = plan_make(p, m, &n, &change, err);
-	if (!r) {
-		begun = true;
-		r = carry_out(p, &n, &change, err);
+	r = apply_once(p, m, &change, &no_ids, err);
+	if (r && no_ids) {
+		r = apply_removals(p, m, &change, err);
+		if (!r)
+			r = apply_once(p, m, &change, &no_ids, err);
 	}
 	change.visible_ns = now_ns(CLOCK_MONOTONIC) - start;
-	if (begun)
-		p->fronts_unsure = r != 0;
-	if (begun && n.nr)
-		stamp(p);
-	fronts_settle(&p->fronts);
-	plan_done(p, &n);
 	/* From here on what left takes no new connection, by affinity neither. If waiting fails, plane_reclaim() tries
 	 * again. */
 	if (p->unsettled)

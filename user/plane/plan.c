@@ -122,7 +122,8 @@ static int plan_ids(struct plane *p, struct plan *n, struct plane_error *err)
 		if (n->steps[i].kind != STEP_ADD)
 			continue;
 		n->steps[i].id = ids_alloc(&p->services);
-		if (!n->steps[i].id)
+		n->no_ids = !n->steps[i].id;
+		if (n->no_ids)
 			return plane_fail(err, -ENOSPC,
 					  "map 'weft_services' is full while removed services wait for their last "
 					  "connections; enlarge "

@@ -20,6 +20,7 @@ struct plan {
 	size_t nr, room;
 	uint32_t *order; /* the next plane.order; 0 where a service has no id yet */
 	size_t nr_order;
+	bool no_ids; /* why it failed: all ids of services are taken, though fewer are wanted */
 };
 
 /* 0 or negative errno with *err; plan_done() in either case. */
