@@ -167,3 +167,12 @@ ns_bridge()
 	ip -n "$PLACE-$1" addr add "$2" dev br0
 	ip -n "$PLACE-$1" link set br0 up
 }
+
+# fuzz_seeds fuzz_NAME: arguments for its dictionary and seeds, tests/fuzz/NAME.dict and tests/fuzz/seeds/NAME/, where it has them.
+fuzz_seeds()
+{
+	local name=${1#fuzz_}
+
+	[ ! -f "tests/fuzz/$name.dict" ] || echo "-dict=tests/fuzz/$name.dict"
+	[ ! -d "tests/fuzz/seeds/$name" ] || echo "tests/fuzz/seeds/$name"
+}

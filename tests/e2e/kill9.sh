@@ -15,6 +15,7 @@ write() # two services whose endpoints shift with every reload, so that there is
 	[ "$a" != "$b" ] || b=${all[$(((${b:8:1}) % 9))]}
 	{ service web tcp 10.96.0.1:80 round-robin "$a@$((RANDOM % 5 + 1))" "$b"; service api tcp 10.96.0.2:80 maglev "$b" "$a"; } | config
 }
+pause() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; } # up to so many milliseconds: a random moment of a reload
 write
 start_agent
 loops=()
@@ -26,12 +27,14 @@ kills=0
 for ((i = 1; i <= RELOADS; i++)); do
 	write
 	if ((RANDOM % 3 == 0 || i == RELOADS)); then
-		sleep "0.0$(printf '%03d' $((RANDOM % 1000)))"
+		pause 100
 		stop_agent KILL
 		weft check >"$DIR/check.log" 2>&1 || fail "weft check after kill $kills (reload $i)"
 		start_agent
 		weft check >"$DIR/check.log" 2>&1 || fail "weft check after restart $kills (reload $i)"
 		kills=$((kills + 1))
+	else
+		pause 60
 	fi
 done
 kill -TERM "${loops[@]}"
