@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "plane/state.h"
+#include "plane/walk.h"
 
 static void adopt_services(struct plane *p)
 {
@@ -201,10 +202,11 @@ static int adopt_specs(struct plane *p)
 	return r;
 }
 
-static int note_frontend(void *ctx, const struct weft_frontend_key *key, const struct weft_frontend *value)
+static int note_frontend(void *ctx, const void *k, const void *value)
 {
+	uint32_t id = ((const struct weft_frontend *)value)->service;
+	const struct weft_frontend_key *key = k;
 	struct plane *p = ctx;
-	uint32_t id = value->service;
 	int r;
 
 	r = fronts_note(&p->fronts, key, id ? id : UINT32_MAX);
@@ -217,7 +219,8 @@ static int adopt_frontends(struct plane *p, struct plane_error *err)
 {
 	int r;
 
-	r = maps_each_frontend(p->m, note_frontend, p);
+	r = walk_hash(p->m->fd[PLANE_MAP_FRONTENDS], sizeof(struct weft_frontend_key), sizeof(struct weft_frontend),
+		      note_frontend, p);
 	if (r)
 		return plane_fail(err, r, "cannot read map 'weft_frontends': %s", log_strerror(r));
 	r = frontends_remove(p, err);

@@ -4,10 +4,6 @@
  * for the next insertion, while a program may still stand on it and would read another address's service. Hence: no
  * insertion between a removal and the end of a grace period; insertions come first and removals last, so that an apply
  * waits once at most.
- *
- * An address that goes from one service to another must at no moment be no service, so it is replaced (BPF_EXIST):
- * readers see the old or the new. The kernel takes a spare element of this CPU for that, and the replaced one becomes
- * the spare of the next replacement. That counts as a removal, too: a grace period lies between any two.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -137,9 +133,8 @@ static int insert_all(struct plane *p)
 
 int frontends_add(struct plane *p, struct plane_error *err)
 {
-	int fd = p->m->fd[PLANE_MAP_FRONTENDS], r = 0;
 	uint64_t inserts, removals;
-	struct front *e;
+	int r = 0;
 
 	count(p, &inserts, &removals);
 	/* No room for old and new side by side: then the old ones go first. */
@@ -152,22 +147,8 @@ int frontends_add(struct plane *p, struct plane_error *err)
 	r = inserts ? insert_all(p) : 0;
 	if (r)
 		return fail(err, r, "insert into");
-	for (e = fronts_first(&p->fronts); e; e = fronts_next(&p->fronts, e)) {
-		struct weft_frontend value = { e->want };
-
-		if (!e->have || !e->want || e->have == e->want)
-			continue;
-		r = wait_clean(p, err);
-		if (r)
-			return r;
-		r = bpf_map_update_elem(fd, &e->key, &value, BPF_EXIST);
-		if (r)
-			return fail(err, r, "replace an element of");
-		e->have = e->want;
-		p->fronts_dirty = true;
-		p->resting = true;
-	}
-	return 0;
+	r = frontends_move(p);
+	return r ? fail(err, r, "replace an element of") : 0;
 }
 
 int frontends_remove(struct plane *p, struct plane_error *err)

@@ -98,7 +98,8 @@ void maps_close(struct maps *m)
 static int map_open(struct maps *m, enum plane_map id)
 {
 	void **memory = map_memory(m, id), *at;
-	/* A descriptor opened read-only cannot be mapped shared, not even for reading: what is mapped is guarded by PROT_READ. */
+	/* A descriptor opened read-only cannot be mapped shared, not even for reading: what is mapped is guarded by
+	 * PROT_READ. */
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = m->writable || memory ? 0 : BPF_F_RDONLY);
 	int prot = m->writable ? PROT_READ | PROT_WRITE : PROT_READ;
 	struct bpf_map_info info = { 0 };

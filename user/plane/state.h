@@ -119,6 +119,7 @@ int frontends_plan(struct plane *p, uint32_t service, const struct service *s, b
 void frontends_keep(struct plane *p);
 int frontends_check(struct plane *p, struct plane_error *err);
 int frontends_add(struct plane *p, struct plane_error *err);
+int frontends_move(struct plane *p); /* moves.c */
 int frontends_remove(struct plane *p, struct plane_error *err);
 
 /* reclaim.c */

@@ -100,9 +100,11 @@ struct frontend_walk {
 
 static int walk_frontend(void *ctx, const void *key, const void *value)
 {
+	const struct weft_frontend_key *k = key;
 	const struct frontend_walk *w = ctx;
 
-	return w->fn(w->ctx, key, value);
+	/* Other scopes are reserved; the agent keeps decoys there while many addresses change hands. */
+	return k->scope ? 0 : w->fn(w->ctx, k, value);
 }
 
 int maps_each_frontend(const struct maps *m,
