@@ -351,6 +351,8 @@ START_TEST(callers_are_found_by_inode)
 	ck_assert_int_eq(mkdir(below, 0755), 0);
 	ck_assert_int_eq(stat(below, &st), 0);
 	ck_assert_int_eq(stat(root, &top), 0);
+	ck_assert_int_eq(callers_note(c, st.st_ino), 0);
+	ck_assert_int_eq(callers_note(c, 12345), 0);
 	ck_assert_int_eq(callers_walk(c, root), 0);
 	rmdir(below);
 	rmdir(root);
@@ -358,6 +360,8 @@ START_TEST(callers_are_found_by_inode)
 	ck_assert_str_eq(callers_text(c, callers_find(c, top.st_ino)), "/");
 	ck_assert_str_eq(callers_text(c, callers_find(c, st.st_ino ^ 1ull << 40)), "gone");
 	ck_assert_str_eq(callers_text(c, callers_find(c, 0)), "unknown");
+	ck_assert(callers_is_gone(c, 12345) && callers_is_gone(c, WEFT_CALLER_GONE));
+	ck_assert(!callers_is_gone(c, st.st_ino) && !callers_is_gone(c, 12346) && !callers_is_gone(c, 0));
 }
 END_TEST
 

@@ -18,7 +18,7 @@ struct agent {
 	const struct agent_options *options;
 	uv_loop_t loop;
 	uv_signal_t signal[3];
-	uv_timer_t reclaim_timer, audit_timer, retry_timer, watchdog_timer;
+	uv_timer_t reclaim_timer, audit_timer, retry_timer, watchdog_timer, fold_timer;
 
 	struct file_source *source;
 	struct settings settings; /* in force */
@@ -73,6 +73,9 @@ void upkeep_expect_rest(struct agent *a); /* something changed: ids and extents 
 void upkeep_set_audit(struct agent *a, uint32_t audit_ms);
 void upkeep_set_retry(struct agent *a, bool on);
 void upkeep_done(struct agent *a);
+
+/* fold.c: folds the rows of callers that are gone when weft_edges fills. */
+void fold_start(struct agent *a);
 
 /* status.c: the body of GET /status; free() it. NULL: no memory. */
 char *status_json(const struct agent *a);

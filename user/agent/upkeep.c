@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What an agent does without being asked. When there is nothing to do no timer runs, but the audit's. */
+/* What an agent does without being asked. When there is nothing to do no timer runs but two slow ones: audit and fold.
+ */
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define RECLAIM_FIRST_MS 1000  /* after a change, so that a burst of them costs one grace period */
 #define RECLAIM_MAX_MS	 16000 /* when only long connections keep ids busy */
 #define RETRY_MS	 5000
+#define FOLD_MS		 60000
 #define AUDIT_PASSES	 3
 #define AUDIT_SAID	 8 /* endpoints named in the log */
 
@@ -138,6 +140,11 @@ void upkeep_set_retry(struct agent *a, bool on)
 		uv_timer_start(&a->retry_timer, on_retry, RETRY_MS, RETRY_MS);
 }
 
+static void on_fold(uv_timer_t *timer)
+{
+	fold_start(timer->data);
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
 	notify_watchdog();
@@ -145,13 +152,15 @@ static void on_watchdog(uv_timer_t *timer)
 
 void upkeep_init(struct agent *a)
 {
-	uv_timer_t *timers[] = { &a->reclaim_timer, &a->audit_timer, &a->retry_timer, &a->watchdog_timer };
+	uv_timer_t *timers[] = { &a->reclaim_timer, &a->audit_timer, &a->retry_timer, &a->watchdog_timer,
+				 &a->fold_timer };
 	uint64_t ms = notify_watchdog_ms();
 
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
 		uv_timer_init(&a->loop, timers[i]);
 		timers[i]->data = a;
 	}
+	uv_timer_start(&a->fold_timer, on_fold, FOLD_MS, FOLD_MS);
 	if (ms)
 		uv_timer_start(&a->watchdog_timer, on_watchdog, ms, ms);
 }
@@ -162,4 +171,5 @@ void upkeep_done(struct agent *a)
 	uv_close((uv_handle_t *)&a->audit_timer, NULL);
 	uv_close((uv_handle_t *)&a->retry_timer, NULL);
 	uv_close((uv_handle_t *)&a->watchdog_timer, NULL);
+	uv_close((uv_handle_t *)&a->fold_timer, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "telemetry/callers.h"
+#include "weft/abi.h"
 
 struct caller {
 	uint64_t id;
@@ -16,6 +17,8 @@ struct caller {
 struct callers {
 	struct caller *caller; /* by id */
 	size_t nr, capacity;
+	uint64_t *noted; /* sorted by callers_sort() */
+	size_t nr_noted, noted_capacity;
 };
 
 struct callers *callers_new(void)
@@ -30,6 +33,7 @@ void callers_free(struct callers *c)
 	for (size_t i = 0; i < c->nr; i++)
 		free(c->caller[i].path);
 	free(c->caller);
+	free(c->noted);
 	free(c);
 }
 
@@ -52,6 +56,28 @@ int callers_add(struct callers *c, uint64_t id, const char *path)
 	return 0;
 }
 
+int callers_note(struct callers *c, uint64_t id)
+{
+	if (c->nr_noted == c->noted_capacity) {
+		size_t n = c->noted_capacity ? c->noted_capacity * 2 : 256;
+		uint64_t *more = reallocarray(c->noted, n, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		c->noted = more;
+		c->noted_capacity = n;
+	}
+	c->noted[c->nr_noted++] = id;
+	return 0;
+}
+
+static int compare_id(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct caller *x = a, *y = b;
@@ -63,6 +89,8 @@ void callers_sort(struct callers *c)
 {
 	if (c->nr)
 		qsort(c->caller, c->nr, sizeof(*c->caller), compare);
+	if (c->nr_noted)
+		qsort(c->noted, c->nr_noted, sizeof(*c->noted), compare_id);
 }
 
 int callers_walk(struct callers *c, const char *root)
@@ -95,6 +123,14 @@ uint32_t callers_find(const struct callers *c, uint64_t id)
 		return CALLER_GONE;
 	found = bsearch(&key, c->caller, c->nr, sizeof(key), compare);
 	return found ? CALLER_FIRST + (uint32_t)(found - c->caller) : CALLER_GONE;
+}
+
+bool callers_is_gone(const struct callers *c, uint64_t id)
+{
+	if (id == WEFT_CALLER_GONE)
+		return true;
+	return callers_find(c, id) == CALLER_GONE && c->nr_noted &&
+	       bsearch(&id, c->noted, c->nr_noted, sizeof(id), compare_id);
 }
 
 const char *callers_text(const struct callers *c, uint32_t index)

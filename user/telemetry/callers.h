@@ -6,6 +6,7 @@
 #ifndef TELEMETRY_CALLERS_H
 #define TELEMETRY_CALLERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct callers;
@@ -30,6 +31,13 @@ int callers_add(struct callers *c, uint64_t id, const char *path);
 void callers_sort(struct callers *c);
 /* Adds every cgroup below @root, and sorts. 0 or negative errno; what was found until then stays. */
 int callers_walk(struct callers *c, const char *root);
+
+/*
+ * Whether a cgroup is no more can be said only of an id that was met before the walk began: what comes up later may be
+ * younger than the walk. So: note the ids that are of interest, then walk, then ask. 0 or -ENOMEM.
+ */
+int callers_note(struct callers *c, uint64_t id);
+bool callers_is_gone(const struct callers *c, uint64_t id);
 
 /* Index of @id: CALLER_UNKNOWN for 0, CALLER_GONE when no such cgroup lives. */
 uint32_t callers_find(const struct callers *c, uint64_t id);

@@ -87,6 +87,7 @@ static int collect_endpoints(const struct maps *m, struct page *p)
 struct edges {
 	const struct maps *maps;
 	struct page *page;
+	bool walked;
 };
 
 static int collect_edge(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value)
@@ -106,6 +107,8 @@ static int collect_edge(void *ctx, const struct weft_edge_key *key, const struct
 		row = endpoint_key(p, b);
 	}
 	row.caller = p->options->callers ? callers_find(p->callers, key->caller) : CALLER_NONE;
+	if (row.caller == CALLER_GONE && e->walked && !callers_is_gone(p->callers, key->caller))
+		return 0; /* younger than the walk: on the next page */
 	return page_add_edge(p, &row, value);
 }
 
@@ -114,21 +117,39 @@ static int ignore_flow(void *ctx, const struct weft_flow_record *record)
 	return 0;
 }
 
+static int note_caller(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value)
+{
+	return callers_note(ctx, key->caller);
+}
+
+/* Without the hierarchy all callers are "gone": poorer labels, the same sums. */
+static int collect_callers(struct edges *e)
+{
+	struct callers *c = e->page->callers;
+	char root[4096];
+	int r;
+
+	if (plane_find_cgroup(root, sizeof(root)) < 0)
+		return 0;
+	r = maps_each_edge(e->maps, note_caller, c);
+	if (r < 0)
+		return r;
+	r = callers_walk(c, root);
+	e->walked = r == 0;
+	return r == -ENOMEM ? r : 0;
+}
+
 static int collect_edges(const struct maps *m, struct page *p)
 {
-	struct edges e = { m, p };
-	char root[4096];
+	struct edges e = { m, p, false };
 	int r;
 
 	/* The walk itself brings the bytes of living connections into weft_edges. Without it they come at close. */
 	r = maps_each_flow(m, ignore_flow, NULL);
 	if (r == -ENOMEM)
 		return r;
-	/* Without the hierarchy all callers are "gone": poorer labels, the same sums. */
-	if (p->options->callers && plane_find_cgroup(root, sizeof(root)) == 0 &&
-	    callers_walk(p->callers, root) == -ENOMEM)
-		return -ENOMEM;
-	return maps_each_edge(m, collect_edge, &e);
+	r = p->options->callers ? collect_callers(&e) : 0;
+	return r < 0 ? r : maps_each_edge(m, collect_edge, &e);
 }
 
 int page_collect(const struct maps *m, const struct metrics_options *options, struct page **ret)
