@@ -26,8 +26,8 @@ static const struct view_frontend *find_frontend(const struct view *v, const str
 	for (size_t i = 0; i < v->nr_frontends; i++) {
 		const struct view_frontend *f = &v->frontends[i];
 
-		if (f->port == port && (!proto || f->proto == proto) && weft_addr_equal(&f->addr, addr))
-			return f; /* TCP stands before UDP */
+		if (f->port == port && f->proto == proto && weft_addr_equal(&f->addr, addr))
+			return f;
 	}
 	return NULL;
 }
@@ -229,11 +229,13 @@ static void explain_verdict(const struct view *v, const struct weft_spec *spec, 
 
 void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t port, uint8_t proto, struct out *o)
 {
-	const struct view_frontend *f = find_frontend(v, addr, port, proto);
+	const struct view_frontend *f = find_frontend(v, addr, port, proto ? proto : IPPROTO_TCP);
 	struct steps s = { .o = o };
 	const struct weft_spec *spec;
 	char text[ADDR_TEXT_LEN];
 
+	if (!f && !proto)
+		f = find_frontend(v, addr, port, IPPROTO_UDP);
 	if (f)
 		proto = f->proto;
 	out_field(o, "address", NULL, out_text(addr_port_format(addr, port, text, sizeof(text))));
