@@ -106,30 +106,65 @@ static __always_inline __u32 service_caller_hash(struct bpf_sock_addr *ctx, cons
 	return weft_hash_client(client.client[0], client.client[1], client.kind);
 }
 
+/*
+ * What @service publishes now, when it is no longer @before; 0 else. The agent stores the new spec first and takes READY from endpoints that
+ * left second; who has seen the second store sees the first one after this barrier.
+ */
+static __always_inline __u32 service_newer_spec(__u32 service, __u32 before)
+{
+	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &service);
+	__u32 now;
+
+	if (s)
+		__sync_fetch_and_add(&s->refused, 0); /* a full barrier; BPF has no plain one on all kernels */
+	now = service_spec(service);
+	return now != before ? now : 0;
+}
+
+/* By affinity, else by policy; 0: there is none. *ret_key is filled when the service has affinity and the policy chose. */
+static __always_inline __u32 service_pick(struct bpf_sock_addr *ctx, const struct weft_spec *spec, __u32 spec_id, __u64 now,
+					  struct weft_affinity_key *key)
+{
+	const struct weft_backend *b;
+	__u32 id;
+
+	if (spec->affinity != WEFT_CLIENT_NONE) {
+		key->service = spec->service;
+		service_client(ctx, spec->affinity, key);
+		id = service_remembered(spec, key, now);
+		if (id)
+			return id;
+	}
+	id = pick(spec_id, service_caller_hash(ctx, spec), (__u32)(now / NS_PER_MS));
+	b = bpf_map_lookup_elem(&weft_backends, &id);
+	if (b && id && spec->affinity != WEFT_CLIENT_NONE) {
+		struct weft_affinity a = { .backend = id, .gen = b->gen, .used_ns = now };
+
+		bpf_map_update_elem(&weft_affinity, key, &a, BPF_ANY);
+	}
+	return id;
+}
+
 /* Chooses an endpoint of @service. False: there is none. A subprogram, because datagrams may draw several times. */
 static __noinline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now, struct choice *ret)
 {
-	struct weft_affinity_key key = { .service = service };
+	struct weft_affinity_key key = {};
 	__u32 spec_id = service_spec(service);
-	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
 	const struct weft_backend *b;
 	__u32 id = 0;
 
-	/* Index 0 is never published; another service's record means that ours was removed a moment ago. */
-	if (!spec || !spec_id || spec->service != service || !ret)
+	if (!ret)
 		return false;
-	if (spec->affinity != WEFT_CLIENT_NONE) {
-		service_client(ctx, spec->affinity, &key);
-		id = service_remembered(spec, &key, now);
-	}
-	if (!id) {
-		id = pick(spec_id, service_caller_hash(ctx, spec), (__u32)(now / NS_PER_MS));
-		b = bpf_map_lookup_elem(&weft_backends, &id);
-		if (b && id && spec->affinity != WEFT_CLIENT_NONE) {
-			struct weft_affinity a = { .backend = id, .gen = b->gen, .used_ns = now };
+#pragma clang loop unroll(disable)
+	for (int look = 0; look < 2 && !id && spec_id; look++) {
+		const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
 
-			bpf_map_update_elem(&weft_affinity, &key, &a, BPF_ANY);
-		}
+		/* Another service's record: ours was removed a moment ago. */
+		if (!spec || spec->service != service)
+			return false;
+		id = service_pick(ctx, spec, spec_id, now, &key);
+		if (!id)
+			spec_id = service_newer_spec(service, spec_id);
 	}
 	b = bpf_map_lookup_elem(&weft_backends, &id);
 	if (!b || !id)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The stores that readers see, in the order that keeps every moment true: new endpoints READY, then spec and slots,
- * then the store to .spec. An endpoint that left stays READY until a grace period has passed (DRAINING says at once
- * that it left): a program that read the old spec just before the flip must still find somebody home.
+ * then the store to .spec, then endpoints that left lose READY. A program that read the old spec just before the flip
+ * and finds nobody of it READY reads .spec again (bpf/lib/service.h). The endpoints of a service that is withdrawn stay
+ * READY for a grace period: there is no other spec, and its address may have gone to another service a moment ago.
  *
  * Every order of stores here is also what an agent that dies between two of them leaves to plane_adopt(): a record is
  * written in full before the store of its USED flag.
@@ -44,16 +45,14 @@ static void forget_revived(struct plane *p, struct holding *h)
 	h->nr_draining = kept;
 }
 
-/* An endpoint that keeps its id. A weight that falls to 0 waits for the grace period with its READY. */
-static void update_backend(struct plane *p, uint32_t id, uint32_t service, const struct endpoint *e)
+/* An endpoint that keeps its id. A weight that falls to 0 keeps its READY until after the flip. */
+static void update_backend(struct plane *p, uint32_t id, const struct endpoint *e)
 {
 	struct weft_backend *b = &p->m->backends[id];
 	uint32_t flags = b->flags & ~WEFT_BACKEND_F_DRAINING;
 
 	if (e->weight)
 		flags |= WEFT_BACKEND_F_READY;
-	else if (flags & WEFT_BACKEND_F_READY)
-		unsettle(p, service);
 	if (b->weight != e->weight)
 		b->weight = e->weight;
 	if (b->flags != flags)
@@ -72,7 +71,7 @@ static void write_backends(struct plane *p, struct draft *d, struct plane_change
 		} else {
 			change->endpoints_changed += !(d->backends[i] & DRAFT_REVIVED) &&
 						     p->m->backends[id].weight != e->weight;
-			update_backend(p, id, d->service, e);
+			update_backend(p, id, e);
 		}
 		d->backends[i] = id;
 	}
@@ -140,12 +139,21 @@ static void rest_spec(struct plane *p, uint32_t id)
 	p->resting = true;
 }
 
-static void drain(struct plane *p, uint32_t service, uint32_t id)
+static void clear_ready(struct plane *p, uint32_t id)
+{
+	struct weft_backend *b = &p->m->backends[id];
+
+	if (b->flags & WEFT_BACKEND_F_READY)
+		store32(&b->flags, b->flags & ~WEFT_BACKEND_F_READY);
+}
+
+static void drain(struct plane *p, uint32_t service, uint32_t id, bool stay_ready)
 {
 	struct holding *h = &p->held[service];
 	struct weft_backend *b = &p->m->backends[id];
+	uint32_t flags = b->flags | WEFT_BACKEND_F_DRAINING;
 
-	store32(&b->flags, b->flags | WEFT_BACKEND_F_DRAINING);
+	store32(&b->flags, stay_ready ? flags : flags & ~WEFT_BACKEND_F_READY);
 	h->draining[h->nr_draining++] = (struct drain){ .id = id, .since = p->graces };
 	p->nr_draining++;
 	unsettle(p, service);
@@ -170,7 +178,10 @@ void publish(struct plane *p, struct draft *d, struct plane_change *change)
 		rest_spec(p, old);
 	}
 	for (uint32_t i = 0; i < d->nr_removed; i++)
-		drain(p, d->service, d->removed[i]);
+		drain(p, d->service, d->removed[i], false);
+	for (size_t i = 0; i < d->want->nr_endpoints; i++)
+		if (!d->want->endpoints[i].weight)
+			clear_ready(p, d->backends[i]);
 	p->nr_slots += d->nr_slots + d->table_size;
 	p->nr_endpoints += d->want->nr_endpoints - h->nr;
 	free(h->backends);
@@ -193,7 +204,7 @@ void withdraw(struct plane *p, uint32_t service, struct plane_change *change)
 		p->nr_slots -= p->m->specs[s->spec].nr_slots + p->m->specs[s->spec].table_size;
 	rest_spec(p, s->spec);
 	for (uint32_t i = 0; i < h->nr; i++)
-		drain(p, service, h->backends[i]);
+		drain(p, service, h->backends[i], true);
 	change->endpoints_removed += h->nr;
 	p->nr_endpoints -= h->nr;
 	free(MOVE(h->backends, NULL));

@@ -33,8 +33,7 @@ static void clear_ready(struct plane *p, uint32_t id)
 	store32(&b->flags, b->flags & ~WEFT_BACKEND_F_READY);
 }
 
-/* No program holds the old spec any more: endpoints that left it take nothing new from now on, not by affinity either.
- */
+/* No program holds what was withdrawn any more: its endpoints take nothing new from now on. */
 static void settle(struct plane *p, uint32_t service)
 {
 	struct holding *h = &p->held[service];
@@ -43,9 +42,6 @@ static void settle(struct plane *p, uint32_t service)
 		store32(&p->m->services[service].spec, 0);
 		h->state = HOLDING_GONE;
 	}
-	for (uint32_t i = 0; i < h->nr; i++)
-		if (!p->m->backends[h->backends[i]].weight)
-			clear_ready(p, h->backends[i]);
 	for (uint32_t i = 0; i < h->nr_draining; i++) {
 		struct drain *d = &h->draining[i];
 
