@@ -233,7 +233,7 @@ ABI_SIZE(struct weft_affinity, 16);
 struct weft_edge_key {
 	__u64 caller; /* cgroup id; 0: callers are not told apart; WEFT_CALLER_GONE */
 	__u32 service;
-	__u32 backend;
+	__u32 backend; /* 0: all endpoints that the service had and has no more */
 	__u32 gen;
 	__u32 pad;
 };

@@ -6,12 +6,12 @@
 #ifndef WEFT_LIMITS_H
 #define WEFT_LIMITS_H
 
-#define WEFT_DEF_SERVICES  16384   /* x 144 B record = 2.3 MiB */
-#define WEFT_DEF_FRONTENDS 32768   /* x ~80 B hash element = 2.5 MiB */
-#define WEFT_DEF_SPECS	   32768   /* x 48 B = 1.5 MiB; twice the services, so that every service can be republished at once */
-#define WEFT_DEF_BACKENDS  131072  /* x (32 B record + 64 B state) = 12 MiB */
-#define WEFT_DEF_SLOTS	   2097152 /* x 4 B = 8 MiB; a maglev service takes one entry per table row */
-#define WEFT_DEF_AFFINITY  65536   /* x ~90 B = 5.6 MiB */
+#define WEFT_DEF_SERVICES  8192	   /* x (144 B record + 64 B state) = 1.6 MiB */
+#define WEFT_DEF_FRONTENDS 16384   /* x ~96 B hash element = 1.5 MiB */
+#define WEFT_DEF_SPECS	   16384   /* x 48 B = 0.8 MiB; twice the services, so that every service can be republished at once */
+#define WEFT_DEF_BACKENDS  32768   /* x (32 B record + 64 B state) = 3 MiB */
+#define WEFT_DEF_SLOTS	   1048576 /* x 4 B = 4 MiB; a maglev service takes one entry per table row */
+#define WEFT_DEF_AFFINITY  65536   /* x ~104 B = 6.5 MiB */
 #define WEFT_DEF_EDGES	   65536   /* x ~500 B, allocated on use */
 
 #define WEFT_NAME_LEN 128 /* service name with its NUL; "namespace/name:port" of Kubernetes fits */

@@ -11,7 +11,7 @@
 #define NR_SERVICES 8 /* even: TCP, odd: UDP */
 #define SET_SIZE    3
 #define NR_CLIENTS  2
-#define NR_FLIPS    2000
+#define NR_FLIPS    10000
 #define PATIENCE_MS 60000
 
 /* Twice the number of the change that is in force; odd while one is being applied. */

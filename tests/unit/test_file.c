@@ -226,11 +226,11 @@ START_TEST(bad_settings_change_nothing)
 	ck_assert_str_eq(error.file, at("weft.yaml"));
 	unlink(at("weft.yaml"));
 	ck_assert_int_eq(read_all(), -ENOENT);
-	given_file("weft.yaml", "sources: [services.d/*.yaml]\nlimits: {services: 3}\n");
+	given_file("weft.yaml", "sources: [services.d/*.yaml]\nlimits: {services: 2}\n");
 	ck_assert_int_eq(read_all(), -E2BIG);
 	ck_assert_str_eq(error.file, at("weft.yaml"));
 	ck_assert_str_eq(error.key, "limits.services");
-	given_file("weft.yaml", "sources: [services.d/*.yaml]\nlimits: {services: 4}\n");
+	given_file("weft.yaml", "sources: [services.d/*.yaml]\nlimits: {services: 3}\n");
 	ck_assert_int_eq(read_all(), 0);
 	expect_services("a b c", 3);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What every unit test program does besides its tests: run one suite. CK_VERBOSITY, CK_FORK and CK_TAP_LOG_FILE_NAME as Check has them. */
+/* What every unit test program does besides its tests: run one suite. CK_VERBOSITY, CK_FORK and CK_TAP_LOG_FILE_NAME as
+ * Check has them. */
 #ifndef UNIT_H
 #define UNIT_H
 

@@ -44,14 +44,13 @@ int config_fits(const struct model *m, const struct config_limits *limits, struc
 		if (s->lb == WEFT_LB_MAGLEV && s->nr_endpoints)
 			slots += s->maglev_size;
 	}
-	/* Index 0 of services, specs and endpoints is never used. */
-	if (m->nr >= limits->services)
+	if (m->nr > limits->services)
 		return fail(ret_error, "limits.services", m->nr, "services", limits->services);
-	if (m->nr >= limits->specs)
+	if (m->nr > limits->specs)
 		return fail(ret_error, "limits.specs", m->nr, "services", limits->specs);
 	if (frontends > limits->frontends)
 		return fail(ret_error, "limits.frontends", frontends, "addresses", limits->frontends);
-	if (backends >= limits->backends)
+	if (backends > limits->backends)
 		return fail(ret_error, "limits.endpoints", backends, "endpoints", limits->backends);
 	if (slots > limits->slots)
 		return fail(ret_error, "limits.slots", slots, "rows of maglev tables", limits->slots);

@@ -46,6 +46,8 @@ static int collect(struct plane *p, struct plane_error *err)
 			return plane_fail(err, r, "cannot wait for running programs: %s", log_strerror(r));
 	}
 	reclaim_drained(p);
+	if (p->edges_stale)
+		edges_reclaim(p);
 	return 0;
 }
 

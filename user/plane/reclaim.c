@@ -145,48 +145,6 @@ void reclaim_order(struct plane *p)
 	p->nr_order = kept;
 }
 
-/* Rows of weft_edges that belong to endpoints that are gone. */
-struct stale {
-	const struct maps *m;
-	struct weft_edge_key *keys;
-	size_t nr, room;
-};
-
-static void stale_done(struct stale *s)
-{
-	free(s->keys);
-}
-
-static int note_stale(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value)
-{
-	struct stale *s = ctx;
-	size_t want = s->room ? s->room * 2 : 256;
-	struct weft_edge_key *more;
-
-	if (key->backend < s->m->capacity[PLANE_MAP_BACKENDS] && s->m->backends[key->backend].gen == key->gen &&
-	    s->m->backends[key->backend].flags & WEFT_BACKEND_F_USED)
-		return 0;
-	if (s->nr == s->room) {
-		more = reallocarray(s->keys, want, sizeof(*more));
-		if (!more)
-			return -1; /* the others in the next round */
-		s->keys = more;
-		s->room = want;
-	}
-	s->keys[s->nr++] = *key;
-	return 0;
-}
-
-static void reclaim_edges(struct plane *p)
-{
-	_cleanup_(stale_done) struct stale s = { .m = p->m };
-
-	if (maps_each_edge(p->m, note_stale, &s) == 0)
-		p->edges_stale = false;
-	for (size_t i = 0; i < s.nr; i++)
-		bpf_map_delete_elem(p->m->fd[PLANE_MAP_EDGES], &s.keys[i]);
-}
-
 unsigned plane_reclaim(struct plane *p)
 {
 	unsigned departing = 0;
@@ -197,6 +155,6 @@ unsigned plane_reclaim(struct plane *p)
 	if (p->nr_draining || p->departing)
 		departing = reclaim_drained(p);
 	if (p->edges_stale)
-		reclaim_edges(p);
+		edges_reclaim(p);
 	return departing + p->nr_draining + p->specs.nr_resting;
 }

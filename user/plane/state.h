@@ -128,4 +128,7 @@ int pass_grace(struct plane *p); /* waits, then frees and retires what waited fo
 unsigned reclaim_drained(struct plane *p);
 void reclaim_order(struct plane *p);
 
+/* edges.c: after endpoints or services were freed, and before their ids are used again. */
+void edges_reclaim(struct plane *p);
+
 #endif
