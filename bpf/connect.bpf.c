@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * connect(): cgroup/connect4 and connect6, for TCP and connected UDP. May replace the destination, or refuse. An address that is no
- * service passes after one look-up. The programs run under the socket lock, before a port or a route is chosen.
+ * connect(): cgroup/connect4 and connect6, for TCP and connected UDP. May replace the destination, or refuse. An
+ * address that is no service passes after one look-up. The programs run under the socket lock, before a port or a route
+ * is chosen.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -11,8 +12,9 @@
 #include "lib/service.h"
 
 /*
- * MPTCP connects its first subflow, a socket of its own, and this hook sees that one; getpeername() asks the MPTCP socket. So that one gets
- * a copy, which holds nothing and counts for nothing. The helper came with 5.19; MPTCP may be configured out.
+ * MPTCP connects its first subflow, a socket of its own, and this hook sees that one; getpeername() asks the MPTCP
+ * socket. So that one gets a copy, which holds nothing and counts for nothing. The helper came with 5.19; MPTCP may be
+ * configured out.
  */
 static __always_inline void connect_name_mptcp(struct bpf_sock_addr *ctx, const struct weft_flow *flow)
 {
@@ -36,7 +38,8 @@ static __always_inline void connect_name_mptcp(struct bpf_sock_addr *ctx, const 
 }
 
 /* 1: replaced, the new destination in *to; 0: refused; -1: not ours. */
-static __always_inline int connect_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key, struct choice *to)
+static __always_inline int connect_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
+					   struct choice *to)
 {
 	__u32 service = service_find(key);
 	struct weft_flow *flow;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Unconnected UDP: cgroup/sendmsg4 and sendmsg6 replace the destination of a datagram, recvmsg4 and recvmsg6 (see peername.bpf.c) give
- * the answer its service address back. A socket keeps to one endpoint per service, as a flow through a NAT would, until
- * that endpoint stops taking new connections. Nothing is counted as active: an unconnected socket has no end of a conversation.
+ * Unconnected UDP: cgroup/sendmsg4 and sendmsg6 replace the destination of a datagram, recvmsg4 and recvmsg6 (see
+ * peername.bpf.c) give the answer its service address back. A socket keeps to one endpoint per service, as a flow
+ * through a NAT would, until that endpoint stops taking new connections. Nothing is counted as active: an unconnected
+ * socket has no end of a conversation.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -59,8 +60,8 @@ __weak __noinline int datagram_known(const struct weft_peers *peers, const struc
 }
 
 /*
- * A datagram to an endpoint's own address, from a socket that also reaches it through a service: remembered, so that the answer
- * keeps the address that was written to.
+ * A datagram to an endpoint's own address, from a socket that also reaches it through a service: remembered, so that
+ * the answer keeps the address that was written to.
  */
 static __always_inline void datagram_direct(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key)
 {
@@ -99,9 +100,9 @@ static __always_inline bool datagram_choose(struct bpf_sock_addr *ctx, __u32 ser
 enum { UNRELATED, ITS_SERVICE, ITS_ENDPOINT };
 
 /*
- * A socket that connect() had given an endpoint. Connected still, and this is the very service: the same endpoint, since it hears no
- * other. Or the endpoint's own address: the kernel says so for every send() on a socket connected to a v4-mapped address. Dissolved by
- * connect(AF_UNSPEC), which no hook sees: it lets go now.
+ * A socket that connect() had given an endpoint. Connected still, and this is the very service: the same endpoint,
+ * since it hears no other. Or the endpoint's own address: the kernel says so for every send() on a socket connected to
+ * a v4-mapped address. Dissolved by connect(AF_UNSPEC), which no hook sees: it lets go now.
  */
 static __always_inline int datagram_connected(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
 					      struct choice *to)

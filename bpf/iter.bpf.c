@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Walks the sockets that have a flow, in every network namespace. Writes a struct weft_flow_record for each that holds an endpoint, and
- * adds to weft_edges what living connections have moved since the last walk, so that byte counters do not wait for close().
+ * Walks the sockets that have a flow, in every network namespace. Writes a struct weft_flow_record for each that holds
+ * an endpoint, and adds to weft_edges what living connections have moved since the last walk, so that byte counters do
+ * not wait for close().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

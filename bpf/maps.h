@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map. Weak, so that each .bpf.c may include this and the linker makes one of each. docs/MAPS.md has a row for each; sizes here
- * are placeholders that the loader replaces.
+ * Every map. Weak, so that each .bpf.c may include this and the linker makes one of each. docs/MAPS.md has a row for
+ * each; sizes here are placeholders that the loader replaces.
  */
 #ifndef WEFT_BPF_MAPS_H
 #define WEFT_BPF_MAPS_H
@@ -23,9 +23,9 @@ struct {
 } weft_config __weak SEC(".maps");
 
 /*
- * Service addresses. Writer: agent. Readers: connect, datagram. Preallocated: an element that was removed is used again at once, so
- * the agent inserts nothing between a removal and the end of a grace period.
- * Full: the agent refuses the change; nothing is half there.
+ * Service addresses. Writer: agent. Readers: connect, datagram. Preallocated: an element that was removed is used again
+ * at once, so the agent inserts nothing between a removal and the end of a grace period. Full: the agent refuses the
+ * change; nothing is half there.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -70,7 +70,8 @@ struct {
 	__type(value, struct weft_backend);
 } weft_backends __weak SEC(".maps");
 
-/* What the kernel knows of each endpoint. Writers: connect, sockops, release; the agent zeroes it when an id changes hands. */
+/* What the kernel knows of each endpoint. Writers: connect, sockops, release; the agent zeroes it when an id changes
+ * hands. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -121,9 +122,9 @@ struct {
 } weft_counts __weak SEC(".maps");
 
 /*
- * Traffic from each caller to each endpoint. Writers: connect, sockops, release, the iterator; the agent removes rows of endpoints
- * that are gone. One row for all CPUs, fed with atomic adds: a per-CPU row would cost 400 B times the CPUs, and be unreadable.
- * Full: the row's metrics are lost and counted as edges_full; traffic does not care.
+ * Traffic from each caller to each endpoint. Writers: connect, sockops, release, the iterator; the agent removes rows
+ * of endpoints that are gone. One row for all CPUs, fed with atomic adds: a per-CPU row would cost 400 B times the
+ * CPUs, and be unreadable. Full: the row's metrics are lost and counted as edges_full; traffic does not care.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

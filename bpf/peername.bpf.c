@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The application sees the address it asked for: getpeername(), and the source of received datagrams. The address that the kernel is about
- * to report must be that of the endpoint we chose; any other is the truth already and stays as it is.
+ * The application sees the address it asked for: getpeername(), and the source of received datagrams. The address that
+ * the kernel is about to report must be that of the endpoint we chose; any other is the truth already and stays as it
+ * is.
  */
 #include <stdbool.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* cgroup/sock_release: the last descriptor of a socket is closed, by the application or because its process was killed. Observes only. */
+/* cgroup/sock_release: the last descriptor of a socket is closed, by the application or because its process was killed.
+ * Observes only. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/in.h>

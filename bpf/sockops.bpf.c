@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * sockops: the life of TCP connections that the connect hook sent to an endpoint: handshake, latency, end and why. Observes only; its
- * failure costs metrics and the latency that p2c-ewma goes by. Connections that are not ours cost a look at their storage when they
- * connect, and no callback afterwards. ctx->reply is never touched: other sockops programs may have set it.
+ * sockops: the life of TCP connections that the connect hook sent to an endpoint: handshake, latency, end and why.
+ * Observes only; its failure costs metrics and the latency that p2c-ewma goes by. Connections that are not ours cost a
+ * look at their storage when they connect, and no callback afterwards. ctx->reply is never touched: other sockops
+ * programs may have set it.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -105,8 +106,8 @@ static __always_inline void handshake_failed(struct weft_flow *flow, int error)
 }
 
 /*
- * A reset counts as one while the application still held the socket. After its close() TCP resets whatever data comes in: whether that
- * happens is chance, and nobody is there to miss it.
+ * A reset counts as one while the application still held the socket. After its close() TCP resets whatever data comes
+ * in: whether that happens is chance, and nobody is there to miss it.
  */
 static __always_inline void connection_ended(struct weft_flow *flow, const struct tcp_totals *tcp)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The few kernel types that bpf/ reads, with only the fields it reads. CO-RE finds the real offsets when the object is loaded, so the
- * build needs no BTF and no generated header. scripts/gen-vmlinux compares this file with a kernel's BTF.
+ * The few kernel types that bpf/ reads, with only the fields it reads. CO-RE finds the real offsets when the object is
+ * loaded, so the build needs no BTF and no generated header. scripts/gen-vmlinux compares this file with a kernel's
+ * BTF.
  */
 #ifndef WEFT_KERNEL_TYPES_H
 #define WEFT_KERNEL_TYPES_H

@@ -35,7 +35,8 @@ static __always_inline struct weft_edge *count_edge(__u64 caller, __u32 service,
 	return edge;
 }
 
-/* The row that connect() made; NULL when the agent has removed it since, because its endpoint is gone: it must not come back. */
+/* The row that connect() made; NULL when the agent has removed it since, because its endpoint is gone: it must not come
+ * back. */
 static __always_inline struct weft_edge *count_flow_edge(const struct weft_flow *flow)
 {
 	struct weft_edge_key key = {

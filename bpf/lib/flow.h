@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Holding an endpoint and letting go of it: the exact half of the accounting. A flow holds its backend from the hook that chose it until
- * the first of: the TCP state CLOSE, the last close() of the socket, the socket's next connect(). Several of these may run
- * at once on several CPUs; .held passes from 1 to 0 once.
+ * Holding an endpoint and letting go of it: the exact half of the accounting. A flow holds its backend from the hook
+ * that chose it until the first of: the TCP state CLOSE, the last close() of the socket, the socket's next connect().
+ * Several of these may run at once on several CPUs; .held passes from 1 to 0 once.
  */
 #ifndef WEFT_BPF_FLOW_H
 #define WEFT_BPF_FLOW_H
@@ -36,7 +36,8 @@ static __always_inline bool flow_let_go(struct weft_flow *flow)
 }
 
 /* A connect that did not come to stand. */
-static __always_inline void flow_failed(struct weft_flow *flow, enum weft_failure failure, enum weft_reason reason, __u64 now)
+static __always_inline void flow_failed(struct weft_flow *flow, enum weft_failure failure, enum weft_reason reason,
+					__u64 now)
 {
 	struct weft_bstate *state = bpf_map_lookup_elem(&weft_bstate, &flow->backend);
 	struct weft_edge *edge = count_flow_edge(flow);
@@ -100,8 +101,8 @@ static __always_inline void flow_account(struct weft_flow *flow, struct weft_edg
 }
 
 /*
- * The socket leaves its endpoint other than by a TCP state change: its last close(), or a new connect(). TCP that sent a SYN or is
- * established is still on the wire then; its end is counted when TCP says CLOSE.
+ * The socket leaves its endpoint other than by a TCP state change: its last close(), or a new connect(). TCP that sent
+ * a SYN or is established is still on the wire then; its end is counted when TCP says CLOSE.
  */
 static __always_inline void flow_leave(struct weft_flow *flow, __u64 now)
 {

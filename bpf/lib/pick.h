@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * From a service to an endpoint. The arithmetic is in weft/lb.h; this is the walk through the maps. The spec is immutable as long as this
- * program runs, so everything read here belongs together. pick() and pick_scan() are global functions: the verifier walks
- * each once, and not once for every way that leads to it.
+ * From a service to an endpoint. The arithmetic is in weft/lb.h; this is the walk through the maps. The spec is
+ * immutable as long as this program runs, so everything read here belongs together. pick() and pick_scan() are global
+ * functions: the verifier walks each once, and not once for every way that leads to it.
  */
 #ifndef WEFT_BPF_PICK_H
 #define WEFT_BPF_PICK_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What connect and sendmsg have in common: address to service, caller, affinity, endpoint, and the errno of a refusal. */
+/* What connect and sendmsg have in common: address to service, caller, affinity, endpoint, and the errno of a refusal.
+ */
 #ifndef WEFT_BPF_SERVICE_H
 #define WEFT_BPF_SERVICE_H
 
@@ -47,8 +48,8 @@ static __always_inline __u64 service_caller(void)
 }
 
 /*
- * Who calls, as hashing and affinity see it. A UDP socket that is connected already has an address that routing gave it, which
- * would make its second connect() a stranger: then the namespace speaks for it, as it did the first time.
+ * Who calls, as hashing and affinity see it. A UDP socket that is connected already has an address that routing gave
+ * it, which would make its second connect() a stranger: then the namespace speaks for it, as it did the first time.
  */
 static __always_inline void service_client(struct bpf_sock_addr *ctx, __u8 by, struct weft_affinity_key *p)
 {
@@ -107,8 +108,8 @@ static __always_inline __u32 service_caller_hash(struct bpf_sock_addr *ctx, cons
 }
 
 /*
- * What @service publishes now, when it is no longer @before; 0 else. The agent stores the new spec first and takes READY from endpoints that
- * left second; who has seen the second store sees the first one after this barrier.
+ * What @service publishes now, when it is no longer @before; 0 else. The agent stores the new spec first and takes
+ * READY from endpoints that left second; who has seen the second store sees the first one after this barrier.
  */
 static __always_inline __u32 service_newer_spec(__u32 service, __u32 before)
 {
@@ -121,9 +122,10 @@ static __always_inline __u32 service_newer_spec(__u32 service, __u32 before)
 	return now != before ? now : 0;
 }
 
-/* By affinity, else by policy; 0: there is none. *ret_key is filled when the service has affinity and the policy chose. */
-static __always_inline __u32 service_pick(struct bpf_sock_addr *ctx, const struct weft_spec *spec, __u32 spec_id, __u64 now,
-					  struct weft_affinity_key *key)
+/* By affinity, else by policy; 0: there is none. *ret_key is filled when the service has affinity and the policy chose.
+ */
+static __always_inline __u32 service_pick(struct bpf_sock_addr *ctx, const struct weft_spec *spec, __u32 spec_id,
+					  __u64 now, struct weft_affinity_key *key)
 {
 	const struct weft_backend *b;
 	__u32 id;

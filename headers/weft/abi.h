@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The layout of every map, for both compilers. A pinned map outlives the binary that made it: change nothing here without a new
- * WEFT_ABI. Sizes and offsets are asserted; padding has a name and is zero; 64-bit fields lie on 8 bytes. Times are
- * CLOCK_MONOTONIC. "_be" is network byte order, everything else the host's.
+ * The layout of every map, for both compilers. A pinned map outlives the binary that made it: change nothing here
+ * without a new WEFT_ABI. Sizes and offsets are asserted; padding has a name and is zero; 64-bit fields lie on 8 bytes.
+ * Times are CLOCK_MONOTONIC. "_be" is network byte order, everything else the host's.
  */
 #ifndef WEFT_ABI_H
 #define WEFT_ABI_H
@@ -19,19 +19,19 @@
 #define ABI_AT(t, f, n) _Static_assert(__builtin_offsetof(t, f) == (n), #t "." #f " must be at " #n)
 
 /* How an endpoint is chosen. Columns: id, word in weft.yaml, sentence for help and docs. */
-#define WEFT_LBS(X)                                                                                                       \
-	X(P2C_EWMA, "p2c-ewma", "two by weight at random, the one with the lower latency x (connections + 1)")             \
-	X(LEAST_REQUEST, "least-request", "two by weight at random, the one with fewer connections for its weight")        \
-	X(ROUND_ROBIN, "round-robin", "in turn, in proportion to the weights")                                             \
-	X(RANDOM, "random", "at random, in proportion to the weights")                                                     \
-	X(MAGLEV, "maglev", "by a consistent hash of the caller; few callers move when endpoints change")                  \
+#define WEFT_LBS(X)                                                                                                    \
+	X(P2C_EWMA, "p2c-ewma", "two by weight at random, the one with the lower latency x (connections + 1)")         \
+	X(LEAST_REQUEST, "least-request", "two by weight at random, the one with fewer connections for its weight")    \
+	X(ROUND_ROBIN, "round-robin", "in turn, in proportion to the weights")                                         \
+	X(RANDOM, "random", "at random, in proportion to the weights")                                                 \
+	X(MAGLEV, "maglev", "by a consistent hash of the caller; few callers move when endpoints change")              \
 	X(SOURCE_HASH, "source-hash", "by a hash of the caller over the endpoints in order")
 
 enum weft_lb {
 #define X(id, name, text) WEFT_LB_##id,
 	WEFT_LBS(X)
 #undef X
-	WEFT_LB_MAX
+		WEFT_LB_MAX
 };
 
 /* Who "the caller" is, for hashing and for affinity. */
@@ -51,7 +51,8 @@ struct weft_frontend_key {
 ABI_SIZE(struct weft_frontend_key, 20);
 ABI_AT(struct weft_frontend_key, port_be, 16);
 
-/* Value of weft_frontends. Never rewritten in place: an address changes hands by removal, a grace period, and insertion. */
+/* Value of weft_frontends. Never rewritten in place: an address changes hands by removal, a grace period, and
+ * insertion. */
 struct weft_frontend {
 	__u32 service; /* index into weft_services, > 0 */
 };
@@ -73,16 +74,17 @@ ABI_AT(struct weft_service, spec, 128);
 #define WEFT_SPEC_F_USED 1u
 
 /*
- * Element of weft_specs: one published version of a service. Immutable from the moment a service points to it until a grace
- * period after the last one stopped doing so. Index 0 is never used.
+ * Element of weft_specs: one published version of a service. Immutable from the moment a service points to it until a
+ * grace period after the last one stopped doing so. Index 0 is never used.
  */
 struct weft_spec {
 	__u32 service;
-	__u8 lb;	/* enum weft_lb */
-	__u8 hash_by;	/* enum weft_client, for maglev and source-hash; never NONE */
-	__u8 affinity;	/* enum weft_client */
-	__u8 flags;	/* WEFT_SPEC_F_* */
-	__u32 slot_base; /* first of .nr_slots entries of weft_slots, each a backend id, as often as its weight asks for */
+	__u8 lb;	 /* enum weft_lb */
+	__u8 hash_by;	 /* enum weft_client, for maglev and source-hash; never NONE */
+	__u8 affinity;	 /* enum weft_client */
+	__u8 flags;	 /* WEFT_SPEC_F_* */
+	__u32 slot_base; /* first of .nr_slots entries of weft_slots, each a backend id, as often as its weight asks for
+			  */
 	__u32 nr_slots;	 /* 0: no endpoint, connects are refused */
 	__u32 table_base; /* first entry of the maglev table in weft_slots */
 	__u32 table_size; /* 0 but for maglev */
@@ -96,8 +98,8 @@ ABI_SIZE(struct weft_spec, 48);
 ABI_AT(struct weft_spec, slot_base, 8);
 
 /*
- * Element of weft_slots: slot i of the arena is .id[i % 8] of element i / 8. In memory, and so in the agent's mapping, that is one dense
- * array of backend ids; groups of eight because the kernel rounds every element up to 8 bytes.
+ * Element of weft_slots: slot i of the arena is .id[i % 8] of element i / 8. In memory, and so in the agent's mapping,
+ * that is one dense array of backend ids; groups of eight because the kernel rounds every element up to 8 bytes.
  */
 #define WEFT_SLOT_GROUP 8
 struct weft_slot_group {
@@ -163,8 +165,8 @@ enum weft_flow_state {
 };
 
 /*
- * Value of weft_flows (socket storage): the connection that this socket has to a service. .held is the exactly-once token: whoever
- * exchanges it from 1 to 0 takes the connection off weft_bstate.active.
+ * Value of weft_flows (socket storage): the connection that this socket has to a service. .held is the exactly-once
+ * token: whoever exchanges it from 1 to 0 takes the connection off weft_bstate.active.
  */
 struct weft_flow {
 	struct weft_addr vip; /* what the application asked for */
@@ -240,26 +242,26 @@ struct weft_edge_key {
 ABI_SIZE(struct weft_edge_key, 24);
 
 /* Failures of an edge, by reason. Columns: id (also a reason), word in metrics. */
-#define WEFT_FAILURES(X)                                                                                                  \
-	X(REFUSED, "refused")                                                                                              \
-	X(TIMED_OUT, "timed_out")                                                                                          \
-	X(UNREACHABLE, "unreachable")                                                                                      \
-	X(ABORTED, "aborted")                                                                                              \
-	X(NOT_SENT, "not_sent")                                                                                            \
+#define WEFT_FAILURES(X)                                                                                               \
+	X(REFUSED, "refused")                                                                                          \
+	X(TIMED_OUT, "timed_out")                                                                                      \
+	X(UNREACHABLE, "unreachable")                                                                                  \
+	X(ABORTED, "aborted")                                                                                          \
+	X(NOT_SENT, "not_sent")                                                                                        \
 	X(RESET, "reset")
 
 enum weft_failure {
 #define X(id, name) WEFT_FAIL_##id,
 	WEFT_FAILURES(X)
 #undef X
-	WEFT_FAIL_MAX
+		WEFT_FAIL_MAX
 };
 
 /* Value of weft_edges: what went from a caller to an endpoint. All counters only grow; written with atomic adds. */
 struct weft_edge {
-	__u64 opened;	   /* connects and first datagrams */
-	__u64 established; /* TCP handshakes done, UDP connects */
-	__u64 closed;	   /* connections that had been established and ended, in order or by reset */
+	__u64 opened;		     /* connects and first datagrams */
+	__u64 established;	     /* TCP handshakes done, UDP connects */
+	__u64 closed;		     /* connections that had been established and ended, in order or by reset */
 	__u64 failed[WEFT_FAIL_MAX]; /* RESET: after the handshake, also in .closed; the others: before it */
 	__u64 bytes_sent;	     /* TCP payload acknowledged by the endpoint */
 	__u64 bytes_received;	     /* TCP payload */
@@ -275,9 +277,9 @@ ABI_SIZE(struct weft_edge, (3 + WEFT_FAIL_MAX + 5 + 2 * WEFT_HIST) * 8);
 
 /* The one element of weft_config. */
 struct weft_config {
-	__u32 abi;     /* WEFT_ABI of who made the maps */
-	__u32 flags;   /* WEFT_CONFIG_F_* */
-	__u64 serial;  /* + 1 with every change that was applied */
+	__u32 abi;	  /* WEFT_ABI of who made the maps */
+	__u32 flags;	  /* WEFT_CONFIG_F_* */
+	__u64 serial;	  /* + 1 with every change that was applied */
 	__u64 applied_ns; /* when the last change was applied; CLOCK_BOOTTIME */
 	__u64 pad[5];
 };
@@ -293,8 +295,8 @@ struct weft_flow_record {
 	__u8 sk_state; /* TCP_* of the kernel; a connected UDP socket is TCP_ESTABLISHED */
 	__u8 pad[3];
 	__u32 srtt_us;
-	__u32 netns; /* inode of the network namespace, as in /proc/PID/ns/net */
-	__u64 cookie; /* socket cookie, 0 when it has none yet */
+	__u32 netns;	  /* inode of the network namespace, as in /proc/PID/ns/net */
+	__u64 cookie;	  /* socket cookie, 0 when it has none yet */
 	__u64 bytes_sent; /* of this connection so far */
 	__u64 bytes_received;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The arithmetic of choosing an endpoint: pure functions, without maps and without a clock, so that the very source that runs in the
- * kernel is what unit tests prove and what `weft explain` prints.
+ * The arithmetic of choosing an endpoint: pure functions, without maps and without a clock, so that the very source
+ * that runs in the kernel is what unit tests prove and what `weft explain` prints.
  */
 #ifndef WEFT_LB_H
 #define WEFT_LB_H
@@ -38,8 +38,8 @@ WEFT_PURE __u32 weft_lb_scale(__u32 hash, __u32 n)
 #define WEFT_EWMA_HALF_MS 6931u
 
 /*
- * @us after @age_ms without a sample. Between the halvings 2^-x = 1 - 0.6934 x + 0.1934 x^2 (x in 1/65536): exact at both ends, within
- * 1.1 % between them, and with the true slope at 0, which is all that counts when samples come often.
+ * @us after @age_ms without a sample. Between the halvings 2^-x = 1 - 0.6934 x + 0.1934 x^2 (x in 1/65536): exact at
+ * both ends, within 1.1 % between them, and with the true slope at 0, which is all that counts when samples come often.
  */
 WEFT_PURE __u32 weft_ewma_decay(__u32 us, __u32 age_ms)
 {
@@ -93,19 +93,20 @@ WEFT_PURE int weft_lb_fewer(const struct weft_lb_candidate *a, const struct weft
 }
 
 /*
- * Cost of one more connection: latency x (1 + active / relative weight), in 1/16 us. Idle endpoints are compared by latency alone: their
- * weight has already had its say when the two candidates were drawn.
+ * Cost of one more connection: latency x (1 + active / relative weight), in 1/16 us. Idle endpoints are compared by
+ * latency alone: their weight has already had its say when the two candidates were drawn.
  */
 WEFT_PURE __u64 weft_lb_cost(const struct weft_lb_candidate *c, __u32 avg_weight)
 {
-	__u64 load = 16 + (__u64)(c->active > 0xfffff ? 0xfffff : c->active) * avg_weight * 16 / (c->weight ? c->weight : 1);
+	__u64 load = 16 +
+		     (__u64)(c->active > 0xfffff ? 0xfffff : c->active) * avg_weight * 16 / (c->weight ? c->weight : 1);
 
 	return (__u64)c->ewma_us * load;
 }
 
 /*
- * Latencies that say the same: within a factor of two, after 0.1 ms was added to both. A handshake on one node takes 20 us or 90 us as the
- * scheduler pleases; preferring the lucky one would send nearly everything there.
+ * Latencies that say the same: within a factor of two, after 0.1 ms was added to both. A handshake on one node takes 20
+ * us or 90 us as the scheduler pleases; preferring the lucky one would send nearly everything there.
  */
 #define WEFT_EWMA_FLOOR_US 100u
 WEFT_PURE int weft_lb_similar(__u32 a_us, __u32 b_us)
@@ -117,8 +118,9 @@ WEFT_PURE int weft_lb_similar(__u32 a_us, __u32 b_us)
 }
 
 /*
- * Power of two choices on the cost; among endpoints of similar latency, on connections. An endpoint that was never measured and carries
- * nothing is tried at once; while it carries its first connections and no handshake has come back, connections decide.
+ * Power of two choices on the cost; among endpoints of similar latency, on connections. An endpoint that was never
+ * measured and carries nothing is tried at once; while it carries its first connections and no handshake has come back,
+ * connections decide.
  */
 WEFT_PURE int weft_lb_cheaper(const struct weft_lb_candidate *a, const struct weft_lb_candidate *b, __u32 avg_weight)
 {

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Capacities. The map sizes are defaults: `limits:` in weft.yaml replaces them when the maps are created. Bytes are kernel
- * memory, allocated in full at load for arrays and preallocated hashes.
+ * Capacities. The map sizes are defaults: `limits:` in weft.yaml replaces them when the maps are created. Bytes are
+ * kernel memory, allocated in full at load for arrays and preallocated hashes.
  */
 #ifndef WEFT_LIMITS_H
 #define WEFT_LIMITS_H
 
-#define WEFT_DEF_SERVICES  8192	   /* x (144 B record + 64 B state) = 1.6 MiB */
-#define WEFT_DEF_FRONTENDS 16384   /* x ~96 B hash element = 1.5 MiB */
-#define WEFT_DEF_SPECS	   16384   /* x 48 B = 0.8 MiB; twice the services, so that every service can be republished at once */
-#define WEFT_DEF_BACKENDS  32768   /* x (32 B record + 64 B state) = 3 MiB */
-#define WEFT_DEF_SLOTS	   1048576 /* x 4 B = 4 MiB; a maglev service takes one entry per table row */
-#define WEFT_DEF_AFFINITY  65536   /* x ~104 B = 6.5 MiB */
-#define WEFT_DEF_EDGES	   65536   /* x ~500 B, allocated on use */
+#define WEFT_DEF_SERVICES  8192	 /* x (144 B record + 64 B state) = 1.6 MiB */
+#define WEFT_DEF_FRONTENDS 16384 /* x ~96 B hash element = 1.5 MiB */
+#define WEFT_DEF_SPECS                                                                                                 \
+	16384 /* x 48 B = 0.8 MiB; twice the services, so that every service can be republished at once */
+#define WEFT_DEF_BACKENDS 32768	  /* x (32 B record + 64 B state) = 3 MiB */
+#define WEFT_DEF_SLOTS	  1048576 /* x 4 B = 4 MiB; a maglev service takes one entry per table row */
+#define WEFT_DEF_AFFINITY 65536	  /* x ~104 B = 6.5 MiB */
+#define WEFT_DEF_EDGES	  65536	  /* x ~500 B, allocated on use */
 
 #define WEFT_NAME_LEN 128 /* service name with its NUL; "namespace/name:port" of Kubernetes fits */
 
-#define WEFT_WEIGHT_MAX	       1000 /* per endpoint; 1 is the default, 0 means "no new connections" */
-#define WEFT_SLOTS_PER_SERVICE 65536 /* weighted slots of one service; larger sets of weights are scaled down to fit */
+#define WEFT_WEIGHT_MAX	       1000  /* per endpoint; 1 is the default, 0 means "no new connections" */
+#define WEFT_SLOTS_PER_SERVICE 65536 /* weighted slots of one service; larger sets of weights are scaled down to fit   \
+				      */
 #define WEFT_ENDPOINTS_PER_SERVICE 16384
 #define WEFT_FRONTENDS_PER_SERVICE 64
-#define WEFT_MAGLEV_DEF	       65537
-#define WEFT_MAGLEV_MAX	       1048573 /* the largest prime under 2^20 */
+#define WEFT_MAGLEV_DEF		   65537
+#define WEFT_MAGLEV_MAX		   1048573 /* the largest prime under 2^20 */
 
 #define WEFT_PICK_TRIES 4   /* candidates by the policy before the slots are walked in order */
 #define WEFT_PICK_SCAN	256 /* slots walked at most */
 #define WEFT_PEERS	16  /* services an unconnected UDP socket talks to at the same time */
-#define WEFT_HIST	20  /* log2 buckets: bucket i holds values of less than 2^(i+1) microseconds; the last one the rest */
+#define WEFT_HIST	20 /* log2 buckets: bucket i holds values of less than 2^(i+1) microseconds; the last one the rest \
+			    */
 
 #endif

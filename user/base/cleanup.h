@@ -10,11 +10,11 @@
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 /* Takes the value out of @v and leaves @empty: ownership moves on. */
-#define MOVE(v, empty)                                                                                                    \
-	({                                                                                                                 \
-		__typeof__(v) _moved = (v);                                                                                \
-		(v) = (empty);                                                                                             \
-		_moved;                                                                                                    \
+#define MOVE(v, empty)                                                                                                 \
+	({                                                                                                             \
+		__typeof__(v) _moved = (v);                                                                            \
+		(v) = (empty);                                                                                         \
+		_moved;                                                                                                \
 	})
 
 static inline void freep(void *p)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Messages for people, on stderr. Lower case, no full stop, no newline; they say what happens next. Only agent/ and cli/ log above
- * debug. When stderr is the journal (JOURNAL_STREAM) each line carries its "<N>" priority; else a terminal gets plain words.
+ * Messages for people, on stderr. Lower case, no full stop, no newline; they say what happens next. Only agent/ and
+ * cli/ log above debug. When stderr is the journal (JOURNAL_STREAM) each line carries its "<N>" priority; else a
+ * terminal gets plain words.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Rows of weft_edges whose caller or endpoint is gone. A counter must not fall because its endpoint was removed, so such rows are added to
- * one that stands for all of their kind: caller WEFT_CALLER_GONE, or backend 0 of the service. Only the agent writes those.
+ * Rows of weft_edges whose caller or endpoint is gone. A counter must not fall because its endpoint was removed, so
+ * such rows are added to one that stands for all of their kind: caller WEFT_CALLER_GONE, or backend 0 of the service.
+ * Only the agent writes those.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -117,7 +118,8 @@ static bool endpoint_lives(const struct plane *p, const struct weft_edge_key *ke
 {
 	const struct weft_backend *b = &p->m->backends[key->backend];
 
-	return key->backend < p->m->capacity[PLANE_MAP_BACKENDS] && b->gen == key->gen && b->flags & WEFT_BACKEND_F_USED;
+	return key->backend < p->m->capacity[PLANE_MAP_BACKENDS] && b->gen == key->gen &&
+	       b->flags & WEFT_BACKEND_F_USED;
 }
 
 static int note_stale(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value)

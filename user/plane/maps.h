@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The pinned maps, opened. Arrays are mapped into memory, so reading them costs no system call. The agent opens them writable, the
- * CLI and the metrics page read-only; both work while no agent runs. Everything below folder <bpffs>/weft/<instance>.
+ * The pinned maps, opened. Arrays are mapped into memory, so reading them costs no system call. The agent opens them
+ * writable, the CLI and the metrics page read-only; both work while no agent runs. Everything below folder
+ * <bpffs>/weft/<instance>.
  */
 #ifndef PLANE_MAPS_H
 #define PLANE_MAPS_H
@@ -13,31 +14,31 @@
 #include "weft/abi.h"
 
 /* Columns: id, name (of the map and of its pin), what it is, in a few words. */
-#define PLANE_MAPS(X)                                                                                                     \
-	X(CONFIG, "weft_config", "node-wide switches")                                                                     \
-	X(FRONTENDS, "weft_frontends", "service address to service")                                                       \
-	X(SERVICES, "weft_services", "service names and what is published")                                                \
-	X(SPECS, "weft_specs", "published versions of services")                                                           \
-	X(SLOTS, "weft_slots", "weighted slots and maglev tables")                                                         \
-	X(BACKENDS, "weft_backends", "endpoints")                                                                          \
-	X(BSTATE, "weft_bstate", "what the kernel knows of each endpoint")                                                 \
-	X(SSTATE, "weft_sstate", "what the kernel knows of each service")                                                  \
-	X(FLOWS, "weft_flows", "connection of each socket")                                                                \
-	X(PEERS, "weft_peers", "services that an unconnected UDP socket talks to")                                         \
-	X(AFFINITY, "weft_affinity", "session affinity")                                                                   \
-	X(COUNTS, "weft_counts", "how often each thing happened")                                                          \
+#define PLANE_MAPS(X)                                                                                                  \
+	X(CONFIG, "weft_config", "node-wide switches")                                                                 \
+	X(FRONTENDS, "weft_frontends", "service address to service")                                                   \
+	X(SERVICES, "weft_services", "service names and what is published")                                            \
+	X(SPECS, "weft_specs", "published versions of services")                                                       \
+	X(SLOTS, "weft_slots", "weighted slots and maglev tables")                                                     \
+	X(BACKENDS, "weft_backends", "endpoints")                                                                      \
+	X(BSTATE, "weft_bstate", "what the kernel knows of each endpoint")                                             \
+	X(SSTATE, "weft_sstate", "what the kernel knows of each service")                                              \
+	X(FLOWS, "weft_flows", "connection of each socket")                                                            \
+	X(PEERS, "weft_peers", "services that an unconnected UDP socket talks to")                                     \
+	X(AFFINITY, "weft_affinity", "session affinity")                                                               \
+	X(COUNTS, "weft_counts", "how often each thing happened")                                                      \
 	X(EDGES, "weft_edges", "traffic from each caller to each endpoint")
 
 enum plane_map {
 #define X(id, name, text) PLANE_MAP_##id,
 	PLANE_MAPS(X)
 #undef X
-	PLANE_MAP_MAX
+		PLANE_MAP_MAX
 };
 
 struct maps {
 	char *dir;
-	int fd[PLANE_MAP_MAX];		 /* -1 when not open */
+	int fd[PLANE_MAP_MAX];		  /* -1 when not open */
 	uint32_t capacity[PLANE_MAP_MAX]; /* max_entries; 0 for socket storage */
 	bool writable;
 	/* mapped arrays, indexed as the ABI says; NULL when not mapped */
@@ -54,8 +55,8 @@ const char *plane_map_name(enum plane_map id);
 const char *plane_map_text(enum plane_map id);
 
 /*
- * Opens and maps every pin under @dir. 0; -ENOENT: nothing is loaded there; -EPERM/-EACCES; -EPROTO: pinned by a weft of another
- * WEFT_ABI (the number found in *ret_abi when not NULL). *ret untouched on failure.
+ * Opens and maps every pin under @dir. 0; -ENOENT: nothing is loaded there; -EPERM/-EACCES; -EPROTO: pinned by a weft
+ * of another WEFT_ABI (the number found in *ret_abi when not NULL). *ret untouched on failure.
  */
 int maps_open(const char *dir, bool writable, struct maps **ret, uint32_t *ret_abi);
 void maps_close(struct maps *m); /* NULL is fine */
@@ -70,13 +71,16 @@ char *plane_dir(const char *bpffs, const char *instance, char *path, size_t len)
 /* Sums over the CPUs. 0 or negative errno. */
 int maps_counts(const struct maps *m, uint64_t ret_counts[WEFT_R_MAX]);
 
-/* Each calls @fn for every element until it returns non-zero, which is passed on. Elements may come and go meanwhile; none is seen twice. */
+/* Each calls @fn for every element until it returns non-zero, which is passed on. Elements may come and go meanwhile;
+ * none is seen twice. */
 int maps_each_frontend(const struct maps *m,
-		       int (*fn)(void *ctx, const struct weft_frontend_key *key, const struct weft_frontend *value), void *ctx);
-int maps_each_edge(const struct maps *m, int (*fn)(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value),
-		   void *ctx);
+		       int (*fn)(void *ctx, const struct weft_frontend_key *key, const struct weft_frontend *value),
+		       void *ctx);
+int maps_each_edge(const struct maps *m,
+		   int (*fn)(void *ctx, const struct weft_edge_key *key, const struct weft_edge *value), void *ctx);
 int maps_each_affinity(const struct maps *m,
-		       int (*fn)(void *ctx, const struct weft_affinity_key *key, const struct weft_affinity *value), void *ctx);
+		       int (*fn)(void *ctx, const struct weft_affinity_key *key, const struct weft_affinity *value),
+		       void *ctx);
 /*
  * Walks the sockets that hold an endpoint, in all network namespaces, through the pinned iterator; the walk also brings
  * the bytes of living connections into weft_edges. -EOPNOTSUPP: this kernel has no such iterator.
@@ -95,8 +99,9 @@ struct map_usage {
 int maps_usage(const struct maps *m, enum plane_map id, struct map_usage *ret);
 
 /*
- * Recount: what weft_bstate.active says against the sockets that hold each backend. Connections come and go while it looks, so a
- * difference counts as drift only when it stays the same over @passes looks (>= 2) at a counter that did not move.
+ * Recount: what weft_bstate.active says against the sockets that hold each backend. Connections come and go while it
+ * looks, so a difference counts as drift only when it stays the same over @passes looks (>= 2) at a counter that did
+ * not move.
  */
 struct drift {
 	uint32_t backend;
