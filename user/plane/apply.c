@@ -184,7 +184,8 @@ int plane_apply(struct plane *p, const struct model *m, struct plane_change *ret
 			r = apply_once(p, m, &change, &no_ids, err);
 	}
 	change.visible_ns = now_ns(CLOCK_MONOTONIC) - start;
-	/* From here on endpoints of withdrawn services take nothing new. If waiting fails, plane_reclaim() tries again. */
+	/* From here on endpoints of withdrawn services take nothing new. If waiting fails, plane_reclaim() tries again.
+	 */
 	if (change.services_removed)
 		pass_grace(p);
 	if (!r)
