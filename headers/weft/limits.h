@@ -17,9 +17,10 @@
 
 #define WEFT_NAME_LEN 128 /* service name with its NUL; "namespace/name:port" of Kubernetes fits */
 
-#define WEFT_WEIGHT_MAX	       1000  /* per endpoint; 1 is the default, 0 means "no new connections" */
-#define WEFT_SLOTS_PER_SERVICE 65536 /* weighted slots of one service; larger sets of weights are scaled down to fit   \
-				      */
+/* Weight of an endpoint: 1 is the default, 0 means "no new connections". */
+#define WEFT_WEIGHT_MAX 1000
+/* Weighted slots of one service; larger sets of weights are scaled down to fit. */
+#define WEFT_SLOTS_PER_SERVICE	   65536
 #define WEFT_ENDPOINTS_PER_SERVICE 16384
 #define WEFT_FRONTENDS_PER_SERVICE 64
 #define WEFT_MAGLEV_DEF		   65537
@@ -28,7 +29,8 @@
 #define WEFT_PICK_TRIES 4   /* candidates by the policy before the slots are walked in order */
 #define WEFT_PICK_SCAN	256 /* slots walked at most */
 #define WEFT_PEERS	16  /* services an unconnected UDP socket talks to at the same time */
-#define WEFT_HIST	20 /* log2 buckets: bucket i holds values of less than 2^(i+1) microseconds; the last one the rest \
-			    */
+
+/* Log2 buckets: bucket i holds values of less than 2^(i+1) microseconds; the last one the rest. */
+#define WEFT_HIST 20
 
 #endif
