@@ -132,8 +132,10 @@ START_TEST(no_slot_has_two_owners)
 			uint32_t nr = 1 + (uint32_t)rand_r(&seed) % 150;
 
 			if (arena_alloc(&a, nr, &e->base) == 0) {
+				/* Check's own assertions write to a pipe each time: too slow for every slot. */
 				for (uint32_t i = 0; i < nr; i++)
-					ck_assert_int_eq(owner[e->base + i]++, 0);
+					if (owner[e->base + i]++)
+						ck_abort_msg("slot %u has two owners", e->base + i);
 				e->nr = nr;
 				used += nr;
 			}

@@ -23,9 +23,25 @@ static bool is_stale(int fd, const char *path)
 	       held.st_dev != there.st_dev;
 }
 
+/* Who holds it, by its own word; 0: it has not signed yet. */
+static long lock_holder(int fd)
+{
+	char text[32] = "";
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static void lock_sign(int fd)
+{
+	/* For messages only: the lock is the lock. */
+	if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+		return;
+}
+
 int lock_take(const char *lock_dir, const char *instance, int *ret_fd, char **ret_path, struct plane_error *err)
 {
 	_cleanup_(freep) char *path = NULL;
+	int r;
 
 	if (asprintf(&path, "%s/%s.lock", lock_dir, instance) < 0)
 		return plane_fail(err, -ENOMEM, "no memory");
@@ -40,14 +56,17 @@ int lock_take(const char *lock_dir, const char *instance, int *ret_fd, char **re
 			continue;
 		if (fd == -1)
 			return plane_fail(err, -errno, "cannot open '%s': %s", path, log_strerror(-errno));
-		if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-			return plane_fail(err, errno == EWOULDBLOCK ? -EBUSY : -errno,
-					  errno == EWOULDBLOCK
-						  ? "another weft agent holds instance '%s' (%s); stop it first"
-						  : "cannot lock instance '%s' (%s)",
-					  instance, path);
+		r = flock(fd, LOCK_EX | LOCK_NB);
+		if (r == -1 && errno == EWOULDBLOCK)
+			return plane_fail(err, -EBUSY,
+					  "another weft agent (pid %ld) holds instance '%s' (%s); stop it first",
+					  lock_holder(fd), instance, path);
+		if (r == -1)
+			return plane_fail(err, -errno, "cannot lock instance '%s' (%s): %s", instance, path,
+					  log_strerror(-errno));
 		if (is_stale(fd, path))
 			continue;
+		lock_sign(fd);
 		*ret_fd = MOVE(fd, -1);
 		*ret_path = MOVE(path, NULL);
 		return 0;
