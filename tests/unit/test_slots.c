@@ -139,7 +139,8 @@ START_TEST(any_weights_fit_and_none_is_lost)
 		slots = given_slots(weights, n, WEFT_SLOTS_PER_SERVICE, &nr);
 		ck_assert_uint_le(nr, WEFT_SLOTS_PER_SERVICE);
 		for (size_t k = 0; k < nr; k++) {
-			ck_assert_uint_lt(slots[k], n);
+			if (slots[k] >= n) /* an assertion each would take minutes under valgrind */
+				ck_abort_msg("slot %zu is index %u of %zu", k, slots[k], n);
 			seen[slots[k]]++;
 		}
 		for (size_t i = 0; i < n; i++)
