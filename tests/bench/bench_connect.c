@@ -61,6 +61,11 @@ static struct kase *add_case(struct bench *b, const char *table, const char *nam
 	return k;
 }
 
+static int first_proto(const struct kase *k)
+{
+	return k->to.again ? UDP : TCP;
+}
+
 /* The same capacities in every instance: what differs is how many services are in. */
 static int add_world(struct bench *b, const char *word, const struct shape *shape, struct world **ret)
 {
@@ -113,13 +118,13 @@ static int add_size(struct bench *b, uint32_t services)
 	if (r)
 		return r;
 	snprintf(name, sizeof(name), "not a service, %u services loaded", services);
-	add_case(b, "connect", name, w, (struct targets){ 0 }, "<= 80");
+	add_case(b, "connect", name, w, (struct targets){ .of = 0 }, "<= 80");
 	snprintf(name, sizeof(name), "one service of %u", services);
-	add_case(b, "connect", name, w, (struct targets){ half, 1, 0 }, "<= 400");
+	add_case(b, "connect", name, w, (struct targets){ .of = half, .spread = 1 }, "<= 400");
 	snprintf(name, sizeof(name), "%u services of %u at random", set, services);
-	add_case(b, "connect", name, w, (struct targets){ half, set, 0 }, "<= 400");
+	add_case(b, "connect", name, w, (struct targets){ .of = half, .spread = set }, "<= 400");
 	snprintf(name, sizeof(name), "all of %u at random", services);
-	add_case(b, "connect", name, w, (struct targets){ half, half, 0 }, "<= 400");
+	add_case(b, "connect", name, w, (struct targets){ .of = half, .spread = half }, "<= 400");
 	return 0;
 }
 
@@ -134,20 +139,24 @@ static int add_policies(struct bench *b)
 		.both_protos = true,
 		.all_policies = true,
 	};
+	struct targets one = { POLICY_SERVICES / 2, 1, 0, false };
 	struct shape single = shape;
 	struct world *w;
 	int r = add_world(b, "policies", &shape, &w);
 
 	if (r)
 		return r;
-	for (uint32_t i = 0; i < WEFT_LB_MAX; i++)
-		add_case(b, "policy", lb_name(i), w, (struct targets){ POLICY_SERVICES / 2, 1, i }, "<= 400");
+	for (one.first = 0; one.first < WEFT_LB_MAX; one.first++)
+		add_case(b, "policy", lb_name(one.first), w, one, "<= 400");
+	one.first = 0;
 	single.endpoints = 1;
 	single.all_policies = false;
 	r = add_world(b, "single", &single, &w);
 	if (r)
 		return r;
-	add_case(b, "policy", "p2c-ewma, one endpoint", w, (struct targets){ POLICY_SERVICES / 2, 1, 0 }, "<= 400");
+	add_case(b, "policy", "p2c-ewma, one endpoint", w, one, "<= 400");
+	one.again = true;
+	add_case(b, "policy", "p2c-ewma, one endpoint, a socket that connects again", w, one, "<= 400");
 	return 0;
 }
 
@@ -170,25 +179,22 @@ static int setup(struct bench *b)
 		r = progs_open_empty(&b->empty.progs, b->empty.cgroup);
 	if (r)
 		return log_err(r, "cannot attach the empty program");
-	add_case(b, "connect", "nothing attached", &b->none, (struct targets){ 0 }, "");
-	add_case(b, "connect", "empty program attached", &b->empty, (struct targets){ 0 }, "");
+	add_case(b, "connect", "nothing attached", &b->none, (struct targets){ .of = 0 }, "");
+	add_case(b, "connect", "empty program attached", &b->empty, (struct targets){ .of = 0 }, "");
 	for (size_t i = 0; !r && i < NR_SIZES; i++)
 		r = add_size(b, sizes[i]);
 	return r ? r : add_policies(b);
 }
 
-/* Touches what the loop will touch: table rows of edges are made on first use. */
+/* Touches what the loop will touch: rows of weft_edges are made on first use, three to a service here. */
 static int warm(struct bench *b, struct kase *k)
 {
-	unsigned nr = k->to.spread > 1000 ? 4 * k->to.spread : 2000;
+	unsigned nr = k->to.spread > 1000 ? (b->rig->quick ? 3 : 9) * k->to.spread : 2000;
 	double cpu;
 	int r = rig_enter(k->world->cgroup);
 
-	if (!r)
-		r = connect_loop(&k->to, true, b->listener, nr, &b->seed, &b->samples, &cpu);
-	/* The handshake makes TCP dear; a quarter of it is warm enough. */
-	if (!r)
-		r = connect_loop(&k->to, false, b->listener, nr / 4, &b->seed, &b->samples, &cpu);
+	for (int proto = first_proto(k); !r && proto < PROTOS; proto++)
+		r = connect_loop(&k->to, proto == UDP, b->listener, nr, &b->seed, &b->samples, &cpu);
 	return r ? log_err(r, "%s", k->name) : 0;
 }
 
@@ -197,7 +203,7 @@ static int run_timed(struct bench *b, struct kase *k)
 	double cpu;
 	int r = rig_enter(k->world->cgroup);
 
-	for (int proto = 0; !r && proto < PROTOS; proto++) {
+	for (int proto = first_proto(k); !r && proto < PROTOS; proto++) {
 		unsigned nr = (proto == UDP ? 20000 : 4000) / (b->rig->quick ? 4 : 1);
 
 		r = connect_loop(&k->to, proto == UDP, b->listener, nr, &b->seed, &b->samples, &cpu);
@@ -218,7 +224,7 @@ static int run_counted(struct bench *b, struct kase *k)
 	double cpu, overhead = b->clock.nr ? b->clock.v[b->clock.nr - 1] : 0;
 	int r = rig_enter(k->world->cgroup);
 
-	for (int proto = 0; !r && proto < PROTOS; proto++) {
+	for (int proto = first_proto(k); !r && proto < PROTOS; proto++) {
 		unsigned nr = (proto == UDP ? 20000 : 4000) / (b->rig->quick ? 4 : 1);
 
 		progs_read(progs, &before);
@@ -262,7 +268,7 @@ static void print_case(const struct bench *b, const struct kase *k)
 {
 	char table[32];
 
-	for (int proto = 0; proto < PROTOS; proto++) {
+	for (int proto = first_proto(k); proto < PROTOS; proto++) {
 		struct series ratio = series_ratio(&k->p50[proto], &b->kase[0].p50[proto]);
 
 		snprintf(table, sizeof(table), "%s-%s", k->table, proto == UDP ? "udp" : "tcp");
@@ -278,23 +284,29 @@ static void print_case(const struct bench *b, const struct kase *k)
 	}
 }
 
-/* Cases of one size lie four apart, beginning with number 2: not a service, one, a set, all. */
+static void print_ratio(const char *pattern, const char *what, const struct kase *large, const struct kase *small)
+{
+	struct series program = series_ratio(&large->hook[UDP], &small->hook[UDP]);
+	struct series udp = series_ratio(&large->p50[UDP], &small->p50[UDP]);
+	struct series tcp = series_ratio(&large->p50[TCP], &small->p50[TCP]);
+	char row[96];
+
+	snprintf(row, sizeof(row), "%s, %s services", pattern, what);
+	report("flatness", row, "connect program (UDP)", "x", &program, "<= 1.10");
+	report("flatness", row, "UDP connect() p50", "x", &udp, "<= 1.10");
+	report("flatness", row, "TCP connect() p50", "x", &tcp, "<= 1.10");
+}
+
+/* Cases of one size lie four apart, beginning with number 2: not a service, one, a set, all. The sets of 10 services
+ * are smaller. */
 static void print_flatness(const struct bench *b)
 {
-	static const char *const words[] = { "not a service", "one service", "64 services (5 of 10)",
-					     "all services at random" };
+	const struct kase *small = &b->kase[2], *middle = small + 4, *large = small + 4 * (NR_SIZES - 1);
 
-	for (unsigned pattern = 0; pattern < 4; pattern++) {
-		const struct kase *small = &b->kase[2 + pattern];
-		const struct kase *large = &b->kase[2 + 4 * (NR_SIZES - 1) + pattern];
-		struct series program = series_ratio(&large->hook[UDP], &small->hook[UDP]);
-		struct series udp = series_ratio(&large->p50[UDP], &small->p50[UDP]);
-		struct series tcp = series_ratio(&large->p50[TCP], &small->p50[TCP]);
-
-		report("flatness", words[pattern], "connect program, 100,000 / 10 services", "x", &program, "<= 1.10");
-		report("flatness", words[pattern], "UDP connect() p50, 100,000 / 10 services", "x", &udp, "<= 1.10");
-		report("flatness", words[pattern], "TCP connect() p50, 100,000 / 10 services", "x", &tcp, "<= 1.10");
-	}
+	print_ratio("not a service", "100,000 / 10", &large[0], &small[0]);
+	print_ratio("one service", "100,000 / 10", &large[1], &small[1]);
+	print_ratio("64 at random", "100,000 / 1,000", &large[2], &middle[2]);
+	print_ratio("all at random", "100,000 / 10", &large[3], &small[3]);
 }
 
 static int work(struct rig *rig)

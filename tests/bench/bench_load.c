@@ -4,13 +4,11 @@
  * alone, the plane behind the YAML parser, and the agent as it runs.
  */
 #include "config/config.h"
-#include "load_agent.h"
-#include "report.h"
+#include "load_change.h"
 
 #define SERVICES  10000
 #define ENDPOINTS 100
 #define BASE	  0x0a800000u /* 10.128.0.0 */
-#define CHANGES	  200
 
 static const struct shape full = { .services = SERVICES, .endpoints = ENDPOINTS, .endpoint_base = BASE, .port = 8080 };
 
@@ -19,7 +17,7 @@ struct bench {
 	struct series open, load, same, one_each, replace; /* the plane, ms */
 	struct series parse, parsed_load;
 	struct series reload, change_rate;
-	char big[1024], folder[1024]; /* service files */
+	char big[1024], folder[1024], aside[1024]; /* service files, and where they are written first */
 };
 
 static double ms_since(uint64_t start)
@@ -130,38 +128,6 @@ static void print_plane(const struct bench *b)
 	report("load", yaml, "load all", "ms", &b->parsed_load, "<= 2000");
 }
 
-/* Flips one endpoint of one service after the other: file in place -> service published anew. */
-static int changes(struct agent *a, struct yaml_text *texts, unsigned nr_texts, const char *folder, const char *row,
-		   uint64_t budget)
-{
-	struct samples s;
-	uint64_t begin = now_ns(), at = 0, seen = 0, seed = 42;
-	char path[1200];
-	int r = samples_init(&s, CHANGES);
-
-	for (unsigned n = 0; !r && n < CHANGES && now_ns() - begin < budget; n++) {
-		uint32_t i = (uint32_t)(random_next(&seed) >> 33) % SERVICES;
-		struct yaml_text *y = nr_texts == 1 ? texts : &texts[i];
-
-		snprintf(path, sizeof(path), nr_texts == 1 ? "%s" : "%s/%06u.yaml", folder, i);
-		yaml_text_flip(y, i);
-		r = yaml_text_save(y, path, &at);
-		if (!r)
-			r = agent_wait_change(a, i, &seen);
-		if (!r)
-			samples_add(&s, (seen - at) / 1000);
-	}
-	samples_sort(&s);
-	if (!r && s.nr) {
-		report_one("change", row, "p50", "ms", samples_at(&s, 0.5) / 1e3, "<= 5");
-		report_one("change", row, "p99", "ms", samples_at(&s, 0.99) / 1e3, "<= 5");
-		report_one("change", row, "max", "ms", samples_at(&s, 1) / 1e3, "");
-		report_one("change", row, "changes", "", (double)s.nr, "");
-	}
-	free(s.ns);
-	return r ? log_err(r, "%s", row) : 0;
-}
-
 /* Idle: no connects, no changes; what is left is housekeeping. */
 static void print_weight(const struct agent *a, const char *row, const char *bar, unsigned idle_seconds)
 {
@@ -188,7 +154,7 @@ static int reload_all(struct bench *b, struct agent *a, struct yaml_text *y, str
 
 	for (uint32_t i = 0; i < SERVICES; i++)
 		yaml_text_flip(y, i);
-	r = yaml_text_save(y, b->big, &at);
+	r = yaml_text_save(y, b->aside, b->big, &at);
 	for (uint32_t i = 0; !r && i < SERVICES; i++)
 		r = agent_wait_change(a, i, &seen);
 	if (!r)
@@ -213,11 +179,30 @@ static int agent_one_file(struct bench *b, struct yaml_text *y)
 	report("load", "the agent, one file", "reload, every service changed, to all visible", "ms", &reload,
 	       "<= 2000");
 	if (!r)
-		r = changes(&a, y, 1, b->big, "10,000 services x 100, one file",
-			    b->rig->quick ? 5000000000u : 60000000000u);
+		r = changes(&(struct changes){ &a, y, 1, b->big, b->aside, "one file", 100000000,
+					       b->rig->quick ? 10 : 100 });
 	report_one("agent", "1,000,000 endpoints, after reloads", "VmHWM", "MB", agent_memory(&a, "VmHWM"), "");
 	agent_stop(&a);
 	return r;
+}
+
+/* A write aside in the watched folder is an event too. */
+static int change_each(const struct bench *b, struct agent *a, struct yaml_text *texts)
+{
+	unsigned max = b->rig->quick ? 40 : 200;
+	struct changes c = { a, texts, SERVICES, b->folder, b->aside, "a file per service", 100000000, max };
+	char beside[1100];
+	int r = changes(&c);
+
+	c.row = "a file per service, written beside";
+	c.aside = beside;
+	snprintf(beside, sizeof(beside), "%s/.new", b->folder);
+	if (!r)
+		r = changes(&c);
+	c.row = "a file per service, back to back";
+	c.aside = b->aside;
+	c.gap_ns = 0;
+	return r ? r : changes(&c);
 }
 
 static int agent_file_each(struct bench *b)
@@ -232,7 +217,7 @@ static int agent_file_each(struct bench *b)
 		snprintf(path, sizeof(path), "%s/%06u.yaml", b->folder, i);
 		r = yaml_text_make(&full, i, 1, &texts[i]);
 		if (!r)
-			r = yaml_text_save(&texts[i], path, &at);
+			r = yaml_text_save(&texts[i], b->aside, path, &at);
 	}
 	snprintf(pattern, sizeof(pattern), "%s/*.yaml", b->folder);
 	if (!r)
@@ -241,8 +226,7 @@ static int agent_file_each(struct bench *b)
 		report_one("load", "the agent, a file per service", "start of the process to all visible", "ms",
 			   (double)ns / 1e6, "<= 2000");
 		print_weight(&a, "1,000,000 endpoints, a file per service", "<= 400", b->rig->quick ? 3 : 10);
-		r = changes(&a, texts, SERVICES, b->folder, "10,000 services x 100, a file per service",
-			    b->rig->quick ? 10000000000u : 60000000000u);
+		r = change_each(b, &a, texts);
 		agent_stop(&a);
 	}
 	for (uint32_t i = 0; texts && i < SERVICES; i++)
@@ -262,10 +246,10 @@ static int agent_small(struct bench *b, uint32_t services, const char *row, cons
 	int r;
 
 	shape.services = services;
-	snprintf(path, sizeof(path), "%s/small.yaml", b->rig->dir);
+	snprintf(path, sizeof(path), "%s/small-services.yaml", b->rig->dir);
 	r = yaml_text_make(&shape, 0, services, &y);
 	if (!r)
-		r = yaml_text_save(&y, path, &at);
+		r = yaml_text_save(&y, b->aside, path, &at);
 	yaml_text_free(&y);
 	if (!r)
 		r = agent_start(&a, b->rig, "small", path, services, services * ENDPOINTS, &ns);
@@ -320,8 +304,8 @@ static int work(struct rig *rig)
 	b.rig = rig;
 	/* Or sleeps of 20 us become 70. */
 	prctl(PR_SET_TIMERSLACK, 1);
-	snprintf(b.big, sizeof(b.big), "%s/big/services.yaml", rig->dir);
 	snprintf(b.folder, sizeof(b.folder), "%s/services.d", rig->dir);
+	snprintf(b.aside, sizeof(b.aside), "%s/aside", rig->dir);
 	r = mkdir(b.folder, 0755) ? -errno : 0;
 	snprintf(b.big, sizeof(b.big), "%s/big", rig->dir);
 	if (!r && mkdir(b.big, 0755))
@@ -330,7 +314,7 @@ static int work(struct rig *rig)
 	if (!r)
 		r = yaml_text_make(&full, 0, SERVICES, &y);
 	if (!r)
-		r = yaml_text_save(&y, b.big, &at);
+		r = yaml_text_save(&y, b.aside, b.big, &at);
 	if (r)
 		return log_err(r, "cannot write %s", b.big);
 	r = in_process(&b);

@@ -19,7 +19,7 @@ plot 400 title "bar: hit" dashtype 2 lc rgb "#888888", 80 title "bar: not a serv
      dir."/connect-miss.dat" using 1:2:3:4 with yerrorlines title "not a service" lw 2
 unset logscale x
 set autoscale x
-set xrange [-0.6:*]
+set xrange [-0.6:6.6]
 set xtics autofreq
 set xtics rotate by -15
 set title "by policy, one of 1,000 services"

@@ -13,6 +13,7 @@
 /* Which of the services a loop connects to: @spread of them, evenly out of the first @of, beginning with @first. */
 struct targets {
 	uint32_t of, spread, first; /* in services of one protocol; of = 0: no service, the endpoint itself */
+	bool again;		    /* UDP only: the same socket over and over */
 };
 
 static inline void targets_pick(const struct targets *t, bool udp, uint64_t *seed, struct sockaddr_in *ret)
@@ -79,6 +80,25 @@ static inline int connect_tcp(const struct sockaddr_in *to, int listener, struct
 	return peer < 0 ? -errno : 0;
 }
 
+/* A datagram socket may connect as often as it likes: its record in the kernel is there already, and its last endpoint
+ * is let go. */
+static inline int connect_again(const struct targets *t, unsigned nr, uint64_t *seed, struct samples *s)
+{
+	_cleanup_(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in to;
+
+	for (unsigned i = 0; fd >= 0 && i < nr; i++) {
+		uint64_t start;
+
+		targets_pick(t, true, seed, &to);
+		start = now_ns();
+		if (connect(fd, (const struct sockaddr *)&to, sizeof(to)))
+			return -errno;
+		samples_add(s, now_ns() - start);
+	}
+	return fd < 0 ? -errno : 0;
+}
+
 /* @nr connects; @s starts empty and ends sorted. CPU time of the whole cycle in *ret_cpu, ns per connect. */
 static inline int connect_loop(const struct targets *t, bool udp, int listener, unsigned nr, uint64_t *seed,
 			       struct samples *s, double *ret_cpu)
@@ -88,7 +108,9 @@ static inline int connect_loop(const struct targets *t, bool udp, int listener, 
 	int r = 0;
 
 	s->nr = 0;
-	for (unsigned i = 0; !r && i < nr; i++) {
+	if (t->again)
+		r = connect_again(t, nr, seed, s);
+	for (unsigned i = 0; !r && i < nr && !t->again; i++) {
 		targets_pick(t, udp, seed, &to);
 		r = udp ? connect_udp(&to, s) : connect_tcp(&to, listener, s);
 	}

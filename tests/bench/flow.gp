@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 # Rate through a service over rate without, with the spread of the rounds. Call with -e "dir='...'".
-set terminal svg size 1000,420 background "white" font "sans,13"
+set terminal svg size 1000,440 background "white" font "sans,13"
 set output dir."/flow.svg"
-set title "rate through a service / rate direct (median of rounds, least to most); 1 = the same"
+set title "rate through a service / rate direct"
+set xlabel "median of rounds, least to most; 1 = the same"
 set grid x
 set key outside bottom center
 set lmargin 52

@@ -32,7 +32,10 @@ static inline int agent_write_config(const struct agent *a, const char *sources,
 	fprintf(f, "sources:\n  - file: \"%s\"\n", sources);
 	/* At small sizes the defaults are part of what is measured. */
 	if (backends > WEFT_DEF_BACKENDS)
-		fprintf(f, "limits:\n  backends: %u\n  slots: %u\n", backends, 4 * backends);
+		fprintf(f,
+			"limits:\n  services: 16384\n  frontends: 16384\n  specs: 32768\n  endpoints: %u\n  slots: "
+			"%u\n",
+			backends, 4 * backends);
 	return fclose(f) ? -errno : 0;
 }
 

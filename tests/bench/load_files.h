@@ -65,17 +65,11 @@ static inline void yaml_text_flip(struct yaml_text *y, uint32_t i)
 	y->text[y->port_end[i - y->first]] ^= 1;
 }
 
-/* As an operator's tool does it: aside, then in place. *ret_at: when it was put in place. */
-static inline int yaml_text_save(const struct yaml_text *y, const char *path, uint64_t *ret_at)
+/* As an operator's tool does it: written to @aside, then moved in place. *ret_at: when it was moved. */
+static inline int yaml_text_save(const struct yaml_text *y, const char *aside, const char *path, uint64_t *ret_at)
 {
-	_cleanup_(freep) char *aside = NULL;
-	FILE *f;
+	FILE *f = fopen(aside, "we");
 
-	if (asprintf(&aside, "%s.new", path) < 0) {
-		aside = NULL;
-		return -ENOMEM;
-	}
-	f = fopen(aside, "we");
 	if (!f)
 		return -errno;
 	if (fwrite(y->text, 1, y->len, f) != y->len) {
