@@ -61,21 +61,24 @@ WEFT_PURE __u32 weft_ewma_now(struct weft_ewma e, __u32 now_ms)
 }
 
 /*
- * Feeds a sample. Peak-sensitive as Finagle's: a worse sample counts at once and in full, a better one by the time that
- * went by since the last: e' = e w + sample (1 - w), with w from the decay.
+ * Feeds a sample. Peak-sensitive as Finagle's: a worse sample counts at once and in full. A better one counts by the
+ * time that went by since the last, e' = e w + sample (1 - w) with w from the decay, and by a quarter at least:
+ * otherwise a single hiccup of this very node would keep an endpoint out for many seconds, however well it answers
+ * meanwhile.
  */
 WEFT_PURE struct weft_ewma weft_ewma_feed(struct weft_ewma e, __u32 sample_us, __u32 now_ms)
 {
 	__u32 us = weft_ewma_now(e, now_ms);
 	struct weft_ewma next = { .us = sample_us ? sample_us : 1, .at_ms = now_ms };
+	__u32 by_count;
 
 	if (next.us >= us)
 		return next;
+	by_count = us - (us - next.us + 3) / 4;
 	/* us <= e.us always: the difference is the share that was forgotten. */
 	next.us = us + (__u32)(((__u64)next.us * (e.us - us)) / e.us);
-	/* Too soon for whole microseconds: keep the stamp, or frequent samples would never add up to time. */
-	if (next.us == e.us)
-		next.at_ms = e.at_ms;
+	if (by_count < next.us)
+		next.us = by_count;
 	return next;
 }
 

@@ -108,7 +108,7 @@ start_agent()
 
 agent_ready()
 {
-	[ -d "/proc/$AGENT" ] || fail "the agent ended"
+	[ -d "/proc/$AGENT" ] || fail "the agent ended: $(tail -n 3 "$DIR/agent.log")"
 	metrics && weft status
 }
 

@@ -23,7 +23,7 @@ generate 1 >"$DIR/services/all"
 { echo "services:"; head -n -4 "$DIR/services/all"; } >"$DIR/services/most.yaml"
 { echo "services:"; tail -n 4 "$DIR/services/all"; } >"$DIR/services/last.yaml"
 rm "$DIR/services/all"
-printf 'instance: %s\ncgroup: %s\nsources:\n  - file: %s/services/*.yaml\nlimits:\n  endpoints: 262144\n' "$INSTANCE" "$CG" "$DIR" >"$DIR/weft.yaml"
+printf 'instance: %s\ncgroup: %s\nsources:\n  - file: %s/services/*.yaml\nlimits:\n  services: 16384\n  specs: 32768\n  endpoints: 262144\n' "$INSTANCE" "$CG" "$DIR" >"$DIR/weft.yaml"
 start=${EPOCHREALTIME/[.,]/}
 start_agent
 must 30 "all are published" bash -c '[ "$("$1" status --instance "$2" -o json | jq .services)" = "$3" ]' - "$WEFT" "$INSTANCE" "$N"

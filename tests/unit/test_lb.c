@@ -135,13 +135,16 @@ START_TEST(a_worse_sample_counts_at_once)
 }
 END_TEST
 
-START_TEST(a_better_sample_counts_by_the_time_that_went_by)
+START_TEST(a_better_sample_counts_by_the_time_that_went_by_and_a_quarter_at_least)
 {
 	struct weft_ewma e = { .us = 10000, .at_ms = 1000 };
 
-	/* Half of the old is forgotten: half old, half new. */
-	ck_assert_uint_eq(weft_ewma_feed(e, 100, 1000 + WEFT_EWMA_HALF_MS).us, 5000 + 50);
-	ck_assert_uint_eq(weft_ewma_feed(e, 100, 1000).us, 10000);
+	/* Half of the old is forgotten: the time says half old, half new; a quarter of the way from there to the new is
+	 * less. */
+	ck_assert_uint_eq(weft_ewma_feed(e, 100, 1000 + WEFT_EWMA_HALF_MS).us, 5000 - 4900 / 4);
+	ck_assert_uint_eq(weft_ewma_feed(e, 100, 1000).us, 10000 - 9900 / 4);
+	/* A better one by little, after long: the time decides. */
+	ck_assert_uint_eq(weft_ewma_feed(e, 9999, 1000).us, 9999);
 	/* After a long silence the sample is all there is. */
 	ck_assert_uint_eq(weft_ewma_feed(e, 100, 1000 + 40 * WEFT_EWMA_HALF_MS).us, 100);
 }
@@ -163,6 +166,20 @@ START_TEST(frequent_samples_add_up_to_time)
 		ck_assert_uint_ge(e.us, feeds[_i].to);
 	}
 	ck_assert_msg(e.us <= feeds[_i].to + feeds[_i].from / 500 + 8, "%u", e.us);
+}
+END_TEST
+
+/* One hiccup of ten times the latency, and then the truth again: four samples bring it within a factor of two and a
+ * half. */
+START_TEST(a_hiccup_is_soon_forgiven)
+{
+	struct weft_ewma e = { .us = 2000, .at_ms = 1000 };
+
+	e = weft_ewma_feed(e, 20000, 1001);
+	for (uint32_t now = 1002; now <= 1005; now++)
+		e = weft_ewma_feed(e, 2000, now);
+	ck_assert_msg(e.us < 8000, "%u", e.us);
+	ck_assert(!weft_lb_similar(e.us, 20000));
 }
 END_TEST
 
@@ -252,7 +269,8 @@ static Suite *lb_suite(void)
 	tcase_add_test(c, a_measured_endpoint_never_looks_unmeasured);
 	tcase_add_test(c, the_clock_may_wrap);
 	tcase_add_test(c, a_worse_sample_counts_at_once);
-	tcase_add_test(c, a_better_sample_counts_by_the_time_that_went_by);
+	tcase_add_test(c, a_better_sample_counts_by_the_time_that_went_by_and_a_quarter_at_least);
+	tcase_add_test(c, a_hiccup_is_soon_forgiven);
 	tcase_add_loop_test(c, frequent_samples_add_up_to_time, 0, UNIT_NR(feeds));
 	tcase_add_test(c, fewer_compares_by_weight);
 	tcase_add_test(c, cost_grows_with_latency_and_load);
