@@ -238,22 +238,22 @@ static void *closed_loop(void *arg)
 START_TEST(p2c_ewma_avoids_a_slow_application)
 {
 	static const struct listener l[] = {
-		{ .ip = "127.0.0.2", .port = 8080, .proto = IPPROTO_TCP, .delay_us = 2000 },
-		{ .ip = "127.0.0.3", .port = 8080, .proto = IPPROTO_TCP, .delay_us = 2000 },
-		{ .ip = "127.0.0.4", .port = 8080, .proto = IPPROTO_TCP, .delay_us = 20000 },
+		{ .ip = "127.0.0.2", .port = 8080, .proto = IPPROTO_TCP, .delay_us = 5000 },
+		{ .ip = "127.0.0.3", .port = 8080, .proto = IPPROTO_TCP, .delay_us = 5000 },
+		{ .ip = "127.0.0.4", .port = 8080, .proto = IPPROTO_TCP, .delay_us = 50000 },
 	};
-	const unsigned n = 6000;
+	const unsigned n = 8000;
 	unsigned left = n;
-	pthread_t client[16];
+	pthread_t client[24];
 	struct tally t;
 
 	given_servers(l, 3);
 	given_set(IPPROTO_TCP, WEFT_LB_P2C_EWMA, "127.0.0", 3);
 	publish_all(&mesh);
 	tally_start(&t, "127.0.0", 3);
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 24; i++)
 		ck_assert_int_eq(pthread_create(&client[i], NULL, closed_loop, &left), 0);
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 24; i++)
 		pthread_join(client[i], NULL);
 	printf("p2c-ewma, slow application: %llu %llu %llu of %u\n", (unsigned long long)tally_got(&t, 0),
 	       (unsigned long long)tally_got(&t, 1), (unsigned long long)tally_got(&t, 2), n);
