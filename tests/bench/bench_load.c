@@ -305,8 +305,10 @@ static int work(struct rig *rig)
 	/* Or sleeps of 20 us become 70. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	snprintf(b.folder, sizeof(b.folder), "%s/services.d", rig->dir);
+	/* A folder that the agent does not watch; it does watch the one that its weft.yaml is in. */
 	snprintf(b.aside, sizeof(b.aside), "%s/aside", rig->dir);
-	r = mkdir(b.folder, 0755) ? -errno : 0;
+	r = mkdir(b.folder, 0755) || mkdir(b.aside, 0755) ? -errno : 0;
+	snprintf(b.aside, sizeof(b.aside), "%s/aside/new", rig->dir);
 	snprintf(b.big, sizeof(b.big), "%s/big", rig->dir);
 	if (!r && mkdir(b.big, 0755))
 		r = -errno;

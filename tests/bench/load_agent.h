@@ -3,8 +3,6 @@
 #ifndef BENCH_LOAD_AGENT_H
 #define BENCH_LOAD_AGENT_H
 
-#include <sys/prctl.h>
-
 #include "load_files.h"
 
 #define LOAD_DEADLINE 120000000000u /* ns */
