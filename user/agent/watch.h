@@ -10,8 +10,10 @@
 
 struct watch;
 
-/* @changed: full paths, NULL terminated; NULL: too many, or not known. Called from the loop, at once and then at most
- * every WATCH_PAUSE_MS. */
+/*
+ * @changed: full paths, NULL terminated; NULL: too many, or not known. Called from the loop at once, and then again
+ * after three times what the last call took, WATCH_PAUSE_MS at most; what changes meanwhile is told in one call.
+ */
 typedef void watch_fn(void *ctx, const char *const *changed);
 #define WATCH_PAUSE_MS 50
 
