@@ -14,16 +14,12 @@
 #include "lib/tcp.h"
 #include "switches.h"
 
-#define NS_PER_MS   1000000ull
-#define NS_PER_US   1000ull
 #define RTT_SAMPLES 16 /* of a connection; later ones would cost every acknowledgement and teach little */
 
 static __always_inline void feed_latency(struct weft_bstate *state, __u32 us, __u64 now)
 {
-	__u64 word = *(volatile __u64 *)&state->ewma;
-	struct weft_ewma e = { .us = (__u32)word, .at_ms = (__u32)(word >> 32) };
+	struct weft_ewma e = weft_ewma_feed(latency_read(state), us, (__u32)(now / NS_PER_MS));
 
-	e = weft_ewma_feed(e, us, (__u32)(now / NS_PER_MS));
 	/* Two CPUs may feed at once and one sample be lost; the pair is never torn. */
 	*(volatile __u64 *)&state->ewma = (__u64)e.at_ms << 32 | e.us;
 }

@@ -10,6 +10,7 @@
 #include <linux/in.h>
 
 #include "lib/count.h"
+#include "lib/time.h"
 
 static __always_inline void flow_hold(struct weft_flow *flow)
 {

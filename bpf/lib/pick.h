@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "lib/time.h"
 #include "maps.h"
 #include "weft/lb.h"
 
@@ -48,12 +49,8 @@ static __always_inline bool pick_candidate(__u32 id, __u32 service, bool latency
 	ret->active = *(volatile const __u32 *)&s->active;
 	ret->weight = b->weight ? b->weight : 1;
 	ret->ewma_us = 0;
-	if (latency) {
-		__u64 word = *(volatile const __u64 *)&s->ewma;
-		struct weft_ewma e = { .us = (__u32)word, .at_ms = (__u32)(word >> 32) };
-
-		ret->ewma_us = weft_ewma_now(e, now_ms);
-	}
+	if (latency)
+		ret->ewma_us = weft_ewma_now(latency_read(s), now_ms);
 	return true;
 }
 

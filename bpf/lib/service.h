@@ -12,8 +12,6 @@
 #include "lib/sockaddr.h"
 #include "switches.h"
 
-#define NS_PER_MS 1000000ull
-
 /* The choice for one connect or datagram. */
 struct choice {
 	__u32 service;

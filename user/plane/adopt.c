@@ -106,8 +106,6 @@ static void fill_backends(struct plane *p)
 		}
 		h->backends[h->nr++] = id;
 		p->nr_endpoints++;
-		if (!b->weight && b->flags & WEFT_BACKEND_F_READY)
-			unsettle(p, b->service);
 	}
 }
 

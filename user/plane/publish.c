@@ -15,11 +15,6 @@
 #include "base/cleanup.h"
 #include "plane/state.h"
 
-static void store32(uint32_t *at, uint32_t value)
-{
-	__atomic_store_n(at, value, __ATOMIC_RELEASE);
-}
-
 static void write_backend(struct plane *p, uint32_t id, uint32_t service, const struct endpoint *e)
 {
 	struct weft_backend *b = &p->m->backends[id];
@@ -137,14 +132,6 @@ static void rest_spec(struct plane *p, uint32_t id)
 	arena_rest(&p->arena, spec->slot_base, spec->nr_slots + spec->table_size);
 	ids_rest(&p->specs, id);
 	p->resting = true;
-}
-
-static void clear_ready(struct plane *p, uint32_t id)
-{
-	struct weft_backend *b = &p->m->backends[id];
-
-	if (b->flags & WEFT_BACKEND_F_READY)
-		store32(&b->flags, b->flags & ~WEFT_BACKEND_F_READY);
 }
 
 static void drain(struct plane *p, uint32_t service, uint32_t id, bool stay_ready)

@@ -9,11 +9,6 @@
 #include "base/cleanup.h"
 #include "plane/state.h"
 
-static void store32(uint32_t *at, uint32_t value)
-{
-	__atomic_store_n(at, value, __ATOMIC_RELEASE);
-}
-
 void unsettle(struct plane *p, uint32_t service)
 {
 	struct holding *h = &p->held[service];
@@ -26,11 +21,12 @@ void unsettle(struct plane *p, uint32_t service)
 	p->unsettled = service;
 }
 
-static void clear_ready(struct plane *p, uint32_t id)
+void clear_ready(struct plane *p, uint32_t id)
 {
 	struct weft_backend *b = &p->m->backends[id];
 
-	store32(&b->flags, b->flags & ~WEFT_BACKEND_F_READY);
+	if (b->flags & WEFT_BACKEND_F_READY)
+		store32(&b->flags, b->flags & ~WEFT_BACKEND_F_READY);
 }
 
 /* No program holds what was withdrawn any more: its endpoints take nothing new from now on. */

@@ -70,6 +70,12 @@ struct plane {
 	struct scratch scratch;
 };
 
+/* For words that programs read: what was written before is seen before. */
+static inline void store32(uint32_t *at, uint32_t value)
+{
+	__atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+
 /* Writes the sentence and returns @r. */
 int plane_fail(struct plane_error *err, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -124,6 +130,7 @@ int frontends_remove(struct plane *p, struct plane_error *err);
 
 /* reclaim.c */
 void unsettle(struct plane *p, uint32_t service);
+void clear_ready(struct plane *p, uint32_t id);
 int pass_grace(struct plane *p); /* waits, then frees and retires what waited for it */
 unsigned reclaim_drained(struct plane *p);
 void reclaim_order(struct plane *p);
