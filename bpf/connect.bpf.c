@@ -9,6 +9,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "kernel_types.h"
+#include "lib/admit.h"
 #include "lib/service.h"
 
 /*
@@ -32,42 +33,27 @@ static __always_inline void connect_name_mptcp(struct bpf_sock_addr *ctx, const 
 		return;
 	alias->vip = flow->vip;
 	alias->vip_port_be = flow->vip_port_be;
-	alias->backend = flow->backend;
-	alias->gen = flow->gen;
+	alias->dest = flow->dest;
+	alias->dest_port_be = flow->dest_port_be;
 	alias->state = WEFT_FLOW_ALIAS;
 }
 
-/* 1: replaced, the new destination in *to; 0: refused; -1: not ours. */
-static __always_inline int connect_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
-					   struct choice *to)
+/* The places that a connect has taken so far, to be given back when it is refused after all. */
+static __always_inline int connect_refuse(__u32 service, const struct choice *to, bool pending, enum weft_reason reason)
 {
-	__u32 service = service_find(key);
-	struct weft_flow *flow;
-	struct weft_edge *edge;
-	__u64 now;
+	if (to)
+		endpoint_give_back(to->backend, pending);
+	admit_undo(service, pending);
+	return service_refuse(service, reason);
+}
 
-	if (!service) {
-		/* A socket that was connected to a service and now goes elsewhere. */
-		flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, 0);
-		if (flow && flow->held)
-			flow_leave(flow, bpf_ktime_get_ns());
-		count(WEFT_R_NO_SERVICE);
-		return -1;
-	}
-	now = bpf_ktime_get_ns();
-	if (!service_choose(ctx, service, now, to))
-		return service_refuse(service, WEFT_R_NO_BACKEND);
-	flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!flow)
-		return service_refuse(service, WEFT_R_NO_STORAGE);
-	if (flow->held) {
-		count(WEFT_R_RECONNECTED);
-		flow_leave(flow, now);
-	}
+static __always_inline void connect_remember(struct weft_flow *flow, const struct weft_frontend_key *key,
+					     const struct choice *to, __u64 now)
+{
 	flow->vip = key->addr;
 	flow->vip_port_be = key->port_be;
 	flow->proto = key->proto;
-	flow->service = service;
+	flow->service = to->service;
 	flow->backend = to->backend;
 	flow->gen = to->gen;
 	flow->caller = service_caller();
@@ -76,14 +62,63 @@ static __always_inline int connect_service(struct bpf_sock_addr *ctx, const stru
 	flow->bytes_received = 0;
 	flow->retransmits = 0;
 	flow->rtt_samples = 0;
+	flow->dest = to->addr;
+	flow->dest_port_be = to->port_be;
+	flow->user_timeout_ms = 0;
 	flow->state = key->proto == IPPROTO_UDP ? WEFT_FLOW_ESTABLISHED : WEFT_FLOW_CONNECTING;
-	flow_hold(flow);
-	if (key->proto == IPPROTO_TCP)
+}
+
+/* 1: replaced, the new destination in *to; 0: refused; -1: not ours. */
+static __always_inline int connect_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
+					   struct choice *to)
+{
+	struct weft_flow *flow = NULL;
+	__u32 service = service_find(key);
+	bool tcp = key->proto == IPPROTO_TCP;
+	struct weft_edge *edge;
+	__u32 reason, flags;
+	__u64 now;
+
+	flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, 0);
+	if (flow && flow->state == WEFT_FLOW_PASS)
+		return -1;
+	if (!service) {
+		/* A socket that was connected to a service and now goes elsewhere. */
+		if (flow && flow->held)
+			flow_leave(flow);
+		count(WEFT_R_NO_SERVICE);
+		return -1;
+	}
+	if (flow && flow->held) {
+		count(WEFT_R_RECONNECTED);
+		flow_leave(flow);
+	}
+	now = bpf_ktime_get_ns();
+	reason = admit_begin(service, tcp, now);
+	if (reason)
+		return service_refuse(service, reason);
+	if (!flow)
+		flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!flow)
+		return connect_refuse(service, NULL, tcp, WEFT_R_NO_STORAGE);
+	if (!service_choose(ctx, service, now, tcp ? CHOOSE_TAKE | CHOOSE_PENDING : CHOOSE_TAKE, to))
+		return connect_refuse(service, NULL, tcp, service_why_none(service));
+	reason = admit_finish(service, tcp, now);
+	if (reason && reason != ADMIT_TRIAL)
+		return connect_refuse(service, to, tcp, reason);
+	flags = tcp ? WEFT_FLOW_F_WAITING : 0;
+	if (reason == ADMIT_TRIAL)
+		flags |= WEFT_FLOW_F_TRIAL;
+	if (admit_is_limited(service))
+		flags |= WEFT_FLOW_F_LIMITED;
+	connect_remember(flow, key, to, now);
+	flow_hold(flow, flags);
+	if (tcp)
 		connect_name_mptcp(ctx, flow);
 	edge = count_edge(flow->caller, service, to->backend, to->gen);
 	if (edge) {
 		__sync_fetch_and_add(&edge->opened, 1);
-		if (key->proto == IPPROTO_UDP)
+		if (!tcp)
 			__sync_fetch_and_add(&edge->established, 1);
 	}
 	count(WEFT_R_FORWARDED);

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "lib/admit.h"
 #include "lib/service.h"
 
 #define DATAGRAM_REDRAWS 3
@@ -88,11 +89,11 @@ static __always_inline void datagram_direct(struct bpf_sock_addr *ctx, const str
 static __always_inline bool datagram_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now,
 					    const struct weft_peers *peers, struct choice *to)
 {
-	if (!service_choose(ctx, service, now, to))
+	if (!service_choose(ctx, service, now, 0, to))
 		return false;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < DATAGRAM_REDRAWS && datagram_shared(peers, to); i++)
-		if (!service_choose(ctx, service, now, to))
+		if (!service_choose(ctx, service, now, 0, to))
 			return false;
 	return true;
 }
@@ -114,7 +115,7 @@ static __always_inline int datagram_connected(struct bpf_sock_addr *ctx, const s
 	if (!flow || !flow->held)
 		return UNRELATED;
 	if (ctx->sk->state != SOCK_STATE_ESTABLISHED) {
-		flow_leave(flow, bpf_ktime_get_ns());
+		flow_leave(flow);
 		return UNRELATED;
 	}
 	id = flow->backend;
@@ -140,7 +141,7 @@ static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const str
 	struct weft_peers *peers;
 	struct weft_peer *peer;
 	struct weft_edge *edge;
-	__u32 i;
+	__u32 i, reason;
 	__u64 now;
 
 	if (connected == ITS_ENDPOINT)
@@ -177,6 +178,9 @@ static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const str
 		count(WEFT_R_PEERS_REPLACED);
 	}
 	peer->service = 0;
+	reason = admit_datagram(service, now);
+	if (reason)
+		return service_refuse(service, reason);
 	if (!datagram_choose(ctx, service, now, peers, to))
 		return service_refuse(service, WEFT_R_NO_BACKEND);
 	peer->vip = key->addr;

@@ -80,7 +80,8 @@ struct {
 	__type(value, struct weft_bstate);
 } weft_bstate __weak SEC(".maps");
 
-/* What the kernel knows of each service. Writers: connect, datagram. */
+/* What the kernel knows of each service. Writers: connect, datagram, sockops, release, failover; the agent and the CLI
+ * change single words atomically. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -133,5 +134,11 @@ struct {
 	__type(key, struct weft_edge_key);
 	__type(value, struct weft_edge);
 } weft_edges __weak SEC(".maps");
+
+/* What the operator's log is told. Writers: all programs; reader: the agent. Full: counted as events_lost. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WEFT_EVENTS_BYTES);
+} weft_events __weak SEC(".maps");
 
 #endif

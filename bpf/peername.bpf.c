@@ -17,14 +17,10 @@ static __always_inline bool peer_of_flow(struct bpf_sock_addr *ctx, const struct
 					 struct weft_frontend_key *ret)
 {
 	const struct weft_flow *flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, 0);
-	const struct weft_backend *b;
-	__u32 id;
 
 	if (!flow || (!flow->held && flow->state != WEFT_FLOW_ALIAS))
 		return false;
-	id = flow->backend;
-	b = bpf_map_lookup_elem(&weft_backends, &id);
-	if (!b || b->gen != flow->gen || b->port_be != seen->port_be || !weft_addr_equal(&b->addr, &seen->addr))
+	if (flow->dest_port_be != seen->port_be || !weft_addr_equal(&flow->dest, &seen->addr))
 		return false;
 	ret->addr = flow->vip;
 	ret->port_be = flow->vip_port_be;

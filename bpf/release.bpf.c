@@ -13,7 +13,7 @@ int weft_release(struct bpf_sock *ctx)
 	struct weft_flow *flow = bpf_sk_storage_get(&weft_flows, ctx, NULL, 0);
 
 	if (flow)
-		flow_leave(flow, bpf_ktime_get_ns());
+		flow_leave(flow);
 	return 1;
 }
 

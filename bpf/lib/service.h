@@ -29,14 +29,6 @@ static __always_inline __u32 service_find(const struct weft_frontend_key *key)
 	return f ? f->service : 0;
 }
 
-/* What @service has published; 0: nothing. */
-static __always_inline __u32 service_spec(__u32 service)
-{
-	const struct weft_service *s = bpf_map_lookup_elem(&weft_services, &service);
-
-	return s ? *(volatile const __u32 *)&s->spec : 0;
-}
-
 static __always_inline __u64 service_caller(void)
 {
 	__u32 zero = 0;
@@ -120,35 +112,49 @@ static __always_inline __u32 service_newer_spec(__u32 service, __u32 before)
 	return now != before ? now : 0;
 }
 
-/* By affinity, else by policy; 0: there is none. *ret_key is filled when the service has affinity and the policy chose.
+/*
+ * By affinity, else by policy, with a place taken at it when @take (with @pending, of a handshake too); 0: there is
+ * none.
  */
 static __always_inline __u32 service_pick(struct bpf_sock_addr *ctx, const struct weft_spec *spec, __u32 spec_id,
-					  __u64 now, struct weft_affinity_key *key)
+					  __u64 now, bool take, bool pending)
 {
+	struct weft_affinity_key key = {};
 	const struct weft_backend *b;
-	__u32 id;
+	__u32 id, hash;
 
 	if (spec->affinity != WEFT_CLIENT_NONE) {
-		key->service = spec->service;
-		service_client(ctx, spec->affinity, key);
-		id = service_remembered(spec, key, now);
-		if (id)
+		key.service = spec->service;
+		service_client(ctx, spec->affinity, &key);
+		id = service_remembered(spec, &key, now);
+		if (id && (!take || endpoint_take(spec, id, pending)))
 			return id;
 	}
-	id = pick(spec_id, service_caller_hash(ctx, spec), (__u32)(now / NS_PER_MS));
+	hash = service_caller_hash(ctx, spec);
+	id = pick(spec_id, hash, now);
+	/* A place that was free when it was looked at may be taken by now. */
+#pragma clang loop unroll(disable)
+	for (int i = 0; take && id && i < WEFT_PICK_TRIES; i++) {
+		if (endpoint_take(spec, id, pending))
+			break;
+		id = i + 1 < WEFT_PICK_TRIES ? pick(spec_id, hash, now) : 0;
+	}
 	b = bpf_map_lookup_elem(&weft_backends, &id);
 	if (b && id && spec->affinity != WEFT_CLIENT_NONE) {
 		struct weft_affinity a = { .backend = id, .gen = b->gen, .used_ns = now };
 
-		bpf_map_update_elem(&weft_affinity, key, &a, BPF_ANY);
+		bpf_map_update_elem(&weft_affinity, &key, &a, BPF_ANY);
 	}
 	return id;
 }
 
-/* Chooses an endpoint of @service. False: there is none. A subprogram, because datagrams may draw several times. */
-static __noinline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now, struct choice *ret)
+enum { CHOOSE_TAKE = 1, CHOOSE_PENDING = 2 };
+
+/* Chooses an endpoint of @service, with places taken as @how says. False: there is none. A subprogram, because
+ * datagrams may draw several times. */
+static __noinline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, __u64 now, __u32 how,
+				      struct choice *ret)
 {
-	struct weft_affinity_key key = {};
 	__u32 spec_id = service_spec(service);
 	const struct weft_backend *b;
 	__u32 id = 0;
@@ -162,7 +168,7 @@ static __noinline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, 
 		/* Another service's record: ours was removed a moment ago. */
 		if (!spec || spec->service != service)
 			return false;
-		id = service_pick(ctx, spec, spec_id, now, &key);
+		id = service_pick(ctx, spec, spec_id, now, how & CHOOSE_TAKE, how & CHOOSE_PENDING);
 		if (!id)
 			spec_id = service_newer_spec(service, spec_id);
 	}
@@ -175,6 +181,19 @@ static __noinline bool service_choose(struct bpf_sock_addr *ctx, __u32 service, 
 	ret->addr = b->addr;
 	ret->port_be = b->port_be;
 	return true;
+}
+
+/* Why there was no endpoint. */
+static __always_inline enum weft_reason service_why_none(__u32 service)
+{
+	__u32 spec_id = service_spec(service);
+	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
+	struct pick_census c;
+
+	if (!spec || !(spec->max_endpoint_connections || spec->max_endpoint_pending))
+		return WEFT_R_NO_BACKEND;
+	c = pick_count(spec);
+	return c.unavailable < c.endpoints ? WEFT_R_ENDPOINTS_FULL : WEFT_R_NO_BACKEND;
 }
 
 static __always_inline int service_refuse(__u32 service, enum weft_reason reason)

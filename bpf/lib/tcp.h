@@ -3,6 +3,8 @@
 #ifndef WEFT_BPF_TCP_H
 #define WEFT_BPF_TCP_H
 
+#include <stdbool.h>
+
 #include "kernel_types.h"
 
 #include <bpf/bpf_core_read.h>
@@ -30,6 +32,13 @@ static __always_inline void tcp_read_totals(struct tcp_sock *tp, struct tcp_tota
 	ret->retransmits = tp->total_retrans;
 	ret->srtt_us = tp->srtt_us >> 3;
 	ret->error = tp->inet_conn.icsk_inet.sk.sk_err;
+}
+
+/* Has its last descriptor been closed? */
+static __always_inline bool tcp_is_orphan(struct tcp_sock *tp)
+{
+	return tp && (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags &
+		      (1ul << bpf_core_enum_value(enum sock_flags, SOCK_DEAD)));
 }
 
 #endif

@@ -9,11 +9,16 @@
 #define NS_PER_US 1000ull
 
 /* In one load: never half of an old pair and half of a new one. */
-static __always_inline struct weft_ewma latency_read(const struct weft_bstate *state)
+static __always_inline struct weft_ewma ewma_read(const struct weft_ewma *at)
 {
-	__u64 word = *(volatile const __u64 *)&state->ewma;
+	__u64 word = *(volatile const __u64 *)at;
 
 	return (struct weft_ewma){ .us = (__u32)word, .at_ms = (__u32)(word >> 32) };
+}
+
+static __always_inline struct weft_ewma latency_read(const struct weft_bstate *state)
+{
+	return ewma_read(&state->ewma);
 }
 
 #endif

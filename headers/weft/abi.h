@@ -213,9 +213,10 @@ struct weft_bstate {
 	__u64 last_failure_ns;
 	__u32 last_handshake_us;
 	__u32 last_rtt_us;
-	__u64 ejected;	   /* how often */
-	__u64 moved;	   /* connects that went on to another endpoint inside connect() */
-	__u64 reset_early; /* connections reset before their first byte */
+	__u32 ejected;	     /* how often */
+	__u32 resets_in_row; /* early resets, until a connection carries bytes */
+	__u64 moved;	     /* connects that went on to another endpoint inside connect() */
+	__u64 reset_early;   /* connections reset before their first byte */
 };
 ABI_SIZE(struct weft_bstate, 128);
 ABI_AT(struct weft_bstate, ewma, 8);
@@ -282,6 +283,7 @@ enum weft_flow_state {
 	4u /* holds a place in weft_sstate.active; kept until TCP is done, not only until close()                      \
 	    */
 #define WEFT_FLOW_F_HANDSHAKE 8u  /* an entry of weft_handshakes belongs to it */
+#define WEFT_FLOW_F_SILENT    32u /* its first SYN got no answer in time, and that was counted */
 #define WEFT_FLOW_F_MOVED     16u /* it failed over: its packets are translated, see weft/handshake.h */
 
 /*

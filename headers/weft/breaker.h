@@ -154,8 +154,9 @@ WEFT_PURE enum weft_breaker_change weft_breaker_report(struct weft_breaker *b, c
 {
 	__u64 word = *(volatile __u64 *)&b->word;
 	__u32 second = (__u32)(now_ms / 1000);
-	__u64 *bucket = &b->bucket[second % WEFT_BREAKER_BUCKETS];
+	__u64 at = second % WEFT_BREAKER_BUCKETS;
 	struct weft_window w;
+	__u64 *bucket;
 
 	if (!rule->percent)
 		return WEFT_BREAKER_SAME;
@@ -175,6 +176,11 @@ WEFT_PURE enum weft_breaker_change weft_breaker_report(struct weft_breaker *b, c
 			return WEFT_BREAKER_SAME;
 		return WEFT_BREAKER_RECOVERED;
 	}
+	/* The kernel's verifier does not know what a remainder is, and the compiler must not know that this holds. */
+	__asm__ volatile("" : "+r"(at));
+	if (at >= WEFT_BREAKER_BUCKETS)
+		return WEFT_BREAKER_SAME;
+	bucket = &b->bucket[at];
 	for (int i = 0; i < 16; i++) {
 		__u64 v = *(volatile __u64 *)bucket;
 
