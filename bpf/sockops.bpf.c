@@ -152,7 +152,7 @@ static __always_inline void connection_ended(struct weft_flow *flow, const struc
 {
 	struct weft_edge *edge = count_flow_edge(flow);
 	struct weft_bstate *state = bpf_map_lookup_elem(&weft_bstate, &flow->backend);
-	bool reset = flow->held && (tcp->error == ECONNRESET || tcp->error == EPIPE);
+	bool reset = flow->held && !tcp->orphan && (tcp->error == ECONNRESET || tcp->error == EPIPE);
 
 	flow->state = WEFT_FLOW_NONE;
 	count(reset ? WEFT_R_RESET : WEFT_R_CLOSED);

@@ -16,8 +16,16 @@ struct tcp_totals {
 	__u64 received;
 	__u32 retransmits;
 	__u32 srtt_us;
-	int error; /* positive errno */
+	int error;   /* positive errno */
+	bool orphan; /* its last descriptor is closed */
 };
+
+/* Has its last descriptor been closed? */
+static __always_inline bool tcp_is_orphan(struct tcp_sock *tp)
+{
+	return tp && (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags &
+		      (1ul << bpf_core_enum_value(enum sock_flags, SOCK_DEAD)));
+}
 
 /* @tp from bpf_skc_to_tcp_sock(), not NULL. The FIN takes a sequence number; it is no byte of the application's. */
 static __always_inline void tcp_read_totals(struct tcp_sock *tp, struct tcp_totals *ret)
@@ -32,13 +40,7 @@ static __always_inline void tcp_read_totals(struct tcp_sock *tp, struct tcp_tota
 	ret->retransmits = tp->total_retrans;
 	ret->srtt_us = tp->srtt_us >> 3;
 	ret->error = tp->inet_conn.icsk_inet.sk.sk_err;
-}
-
-/* Has its last descriptor been closed? */
-static __always_inline bool tcp_is_orphan(struct tcp_sock *tp)
-{
-	return tp && (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags &
-		      (1ul << bpf_core_enum_value(enum sock_flags, SOCK_DEAD)));
+	ret->orphan = tcp_is_orphan(tp);
 }
 
 #endif
