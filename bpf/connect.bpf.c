@@ -64,7 +64,7 @@ static __always_inline void connect_remember(struct weft_flow *flow, const struc
 	flow->rtt_samples = 0;
 	flow->dest = to->addr;
 	flow->dest_port_be = to->port_be;
-	flow->user_timeout_ms = 0;
+	flow->deadline_ms = 0;
 	flow->state = key->proto == IPPROTO_UDP ? WEFT_FLOW_ESTABLISHED : WEFT_FLOW_CONNECTING;
 }
 

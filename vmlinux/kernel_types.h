@@ -54,6 +54,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	__u8 icsk_syn_retries;
 };
 
 struct tcp_sock {

@@ -308,8 +308,10 @@ struct weft_flow {
 	__u32 flags;	       /* 76: WEFT_FLOW_F_*, changed with atomic or/and */
 	struct weft_addr dest; /* where the kernel thinks that the socket is connected to */
 	__be16 dest_port_be;
-	__u16 pad;
-	__u32 user_timeout_ms; /* the application's TCP_USER_TIMEOUT, to be put back when the handshake is done */
+	__u8 syn_count; /* TCP_SYNCNT as it was */
+	__u8 pad;
+	__u32 deadline_ms; /* of connect(), when weft set one: TCP_SYNCNT and TCP_USER_TIMEOUT are put back afterwards
+			    */
 };
 ABI_SIZE(struct weft_flow, 104);
 ABI_AT(struct weft_flow, held, 32);

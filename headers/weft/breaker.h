@@ -42,10 +42,15 @@ WEFT_PURE __u64 weft_breaker_since_ms(__u64 word)
 }
 
 /*
- * A bucket in one word: second (16 bits) | failures (24) | successes (24). A bucket whose second is not the wanted one
- * is old and counts as empty; whoever finds it so replaces it. Counts stop at their maximum.
+ * A bucket in one word: second (24 bits) | failures (20) | successes (20). Bucket i is for seconds of which the
+ * remainder by WEFT_BREAKER_BUCKETS is i; one whose second is not the wanted one is old and counts as empty, and
+ * whoever finds it so replaces it. Counts stop near their maximum, with room for all CPUs that add at the same time.
+ * Since 2^24 is no multiple of the number of buckets, a bucket that nothing touched looks current again only after 5 x
+ * 2^24 s, 2.6 years.
  */
-#define WEFT_BUCKET_MAX 0xffffffull
+#define WEFT_BUCKET_SECONDS 0xffffffu
+#define WEFT_BUCKET_MAX	    0xfffffull
+#define WEFT_BUCKET_FULL    (WEFT_BUCKET_MAX - 0x4000)
 
 WEFT_PURE __u64 weft_bucket_ok(__u64 b)
 {
@@ -54,19 +59,33 @@ WEFT_PURE __u64 weft_bucket_ok(__u64 b)
 
 WEFT_PURE __u64 weft_bucket_failed(__u64 b)
 {
-	return b >> 24 & WEFT_BUCKET_MAX;
+	return b >> 20 & WEFT_BUCKET_MAX;
 }
 
-/* @b after one more outcome in @second. */
-WEFT_PURE __u64 weft_bucket_add(__u64 b, __u32 second, int failed)
+WEFT_PURE int weft_bucket_is_of(__u64 b, __u32 second)
 {
-	__u64 stamp = (__u64)(second & 0xffff) << 48;
+	return (__u32)(b >> 40) == (second & WEFT_BUCKET_SECONDS);
+}
 
-	if ((b ^ stamp) >> 48)
-		b = stamp;
-	if (failed)
-		return weft_bucket_failed(b) < WEFT_BUCKET_MAX ? b + (1ull << 24) : b;
-	return weft_bucket_ok(b) < WEFT_BUCKET_MAX ? b + 1 : b;
+/*
+ * One more outcome of @second. Nothing is lost however many CPUs do this at once: only the first of a second exchanges
+ * the word, and who loses to it adds.
+ */
+WEFT_PURE void weft_bucket_count(__u64 *bucket, __u32 second, int failed)
+{
+	const __u64 one = failed ? 1ull << 20 : 1;
+
+	for (int i = 0; i < 4; i++) {
+		__u64 v = *(volatile __u64 *)bucket;
+
+		if (weft_bucket_is_of(v, second)) {
+			if ((failed ? weft_bucket_failed(v) : weft_bucket_ok(v)) < WEFT_BUCKET_FULL)
+				__sync_fetch_and_add(bucket, one);
+			return;
+		}
+		if (__sync_val_compare_and_swap(bucket, v, (__u64)(second & WEFT_BUCKET_SECONDS) << 40 | one) == v)
+			return;
+	}
 }
 
 struct weft_window {
@@ -76,14 +95,14 @@ struct weft_window {
 /* What the last WEFT_BREAKER_BUCKETS seconds, the one of @now_ms included, have seen. */
 WEFT_PURE struct weft_window weft_breaker_window(const struct weft_breaker *b, __u64 now_ms)
 {
-	__u32 second = (__u32)(now_ms / 1000);
+	__u32 second = (__u32)(now_ms / 1000), newest = second % WEFT_BREAKER_BUCKETS;
 	struct weft_window w = { 0, 0 };
 
 	for (__u32 i = 0; i < WEFT_BREAKER_BUCKETS; i++) {
 		__u64 v = *(const volatile __u64 *)&b->bucket[i];
-		__u16 age = (__u16)(second - (__u32)(v >> 48));
+		__u32 age = i <= newest ? newest - i : newest + WEFT_BREAKER_BUCKETS - i;
 
-		if (age < WEFT_BREAKER_BUCKETS) {
+		if (weft_bucket_is_of(v, second - age)) {
 			w.ok += weft_bucket_ok(v);
 			w.failed += weft_bucket_failed(v);
 		}
@@ -109,14 +128,17 @@ enum weft_breaker_answer {
 WEFT_PURE int weft_breaker_refuses(const struct weft_breaker *b, const struct weft_breaker_rule *rule, __u64 now_ms)
 {
 	__u64 word = *(const volatile __u64 *)&b->word;
+	__u64 since = weft_breaker_since_ms(word);
+	/* The caller's clock may have been read a little before the change. */
+	__u64 age = now_ms > since ? now_ms - since : 0;
 
 	switch (weft_breaker_state_of(word)) {
 	case WEFT_BREAKER_CLOSED:
 		return 0;
 	case WEFT_BREAKER_OPEN:
-		return now_ms - weft_breaker_since_ms(word) < rule->sleep_ms;
+		return age < rule->sleep_ms;
 	default:
-		return now_ms - weft_breaker_since_ms(word) < WEFT_BREAKER_TRIAL_MAX_MS;
+		return age < WEFT_BREAKER_TRIAL_MAX_MS;
 	}
 }
 
@@ -148,7 +170,11 @@ WEFT_PURE void weft_breaker_untry(struct weft_breaker *b, const struct weft_brea
 
 enum weft_breaker_change { WEFT_BREAKER_SAME, WEFT_BREAKER_OPENED, WEFT_BREAKER_REOPENED, WEFT_BREAKER_RECOVERED };
 
-/* The outcome of a connect. Tells the one caller that changed the state of it. */
+/*
+ * The outcome of a connect. Tells the one caller that changed the state of it. Whether to open is looked at when a
+ * failure comes: a success makes nothing worse. Outcomes of connects that went out before the breaker opened decide
+ * nothing; a trial that took so long that another one was let out decides for it.
+ */
 WEFT_PURE enum weft_breaker_change weft_breaker_report(struct weft_breaker *b, const struct weft_breaker_rule *rule,
 						       int failed, int trial, __u64 now_ms)
 {
@@ -181,12 +207,7 @@ WEFT_PURE enum weft_breaker_change weft_breaker_report(struct weft_breaker *b, c
 	if (at >= WEFT_BREAKER_BUCKETS)
 		return WEFT_BREAKER_SAME;
 	bucket = &b->bucket[at];
-	for (int i = 0; i < 16; i++) {
-		__u64 v = *(volatile __u64 *)bucket;
-
-		if (__sync_val_compare_and_swap(bucket, v, weft_bucket_add(v, second, failed)) == v)
-			break;
-	}
+	weft_bucket_count(bucket, second, failed);
 	if (!failed || weft_breaker_state_of(word) != WEFT_BREAKER_CLOSED)
 		return WEFT_BREAKER_SAME;
 	w = weft_breaker_window(b, now_ms);

@@ -25,14 +25,15 @@ WEFT_PURE __u32 weft_level_health(__u32 endpoints, __u32 unavailable)
 
 struct weft_loads {
 	__u32 health[WEFT_LEVELS];
-	__u32 cap[WEFT_LEVELS];	 /* WEFT_WHOLE: none */
+	__u32 cap[WEFT_LEVELS];	 /* of what reaches it; less than WEFT_WHOLE: the next level is the rest of its priority
+				  */
 	__u32 load[WEFT_LEVELS]; /* computed; adds up to WEFT_WHOLE unless all health is 0, then all are 0 */
 };
 
 /* Fills .load from .health and .cap of all WEFT_LEVELS levels; those that are not there have health 0. */
 WEFT_PURE void weft_level_loads(struct weft_loads *l)
 {
-	__u32 left = WEFT_WHOLE, total = 0;
+	__u32 left = WEFT_WHOLE, spare = 0, total = 0;
 
 	for (__u32 i = 0; i < WEFT_LEVELS; i++) {
 		l->load[i] = 0;
@@ -42,17 +43,19 @@ WEFT_PURE void weft_level_loads(struct weft_loads *l)
 		return;
 	if (total > WEFT_WHOLE)
 		total = WEFT_WHOLE;
-	/* First with the caps, then what they left over without them. */
-	for (__u32 pass = 0; pass < 2; pass++) {
-		for (__u32 i = 0; i < WEFT_LEVELS; i++) {
-			__u32 can = l->health[i] * WEFT_WHOLE / total - (pass ? l->load[i] : 0);
-			__u32 most = pass ? left : (__u32)((__u64)left * l->cap[i] / WEFT_WHOLE);
+	for (__u32 i = 0; i < WEFT_LEVELS; i++) {
+		__u32 can = l->health[i] * WEFT_WHOLE / total;
+		__u32 most = left * l->cap[i] / WEFT_WHOLE;
 
-			if (can > most)
-				can = most;
-			l->load[i] += can;
-			left -= can;
+		l->load[i] = can < most ? can : most;
+		left -= l->load[i];
+		/* What the rest of a priority cannot take goes back to its capped level, before any lower priority. */
+		if (i && spare) {
+			spare = spare < left ? spare : left;
+			l->load[i - 1] += spare;
+			left -= spare;
 		}
+		spare = can > most ? can - most : 0;
 	}
 	/* What rounding left. */
 	for (__u32 i = 0; i < WEFT_LEVELS; i++)

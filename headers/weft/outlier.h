@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 #include "weft/lb.h"
+#include "weft/limit.h"
 
 struct weft_outlier_rule {
 	__u32 failures; /* in a row; 0: off */
@@ -26,7 +27,7 @@ WEFT_PURE int weft_out_set(struct weft_bstate *b, __u32 *unavailable, __u32 bits
 {
 	__u32 was = __sync_fetch_and_or(&b->out, bits);
 
-	if (!was && unavailable)
+	if (!was && bits && unavailable)
 		__sync_fetch_and_add(unavailable, 1);
 	return (was & bits) != bits;
 }
@@ -57,7 +58,9 @@ WEFT_PURE __u32 weft_outlier_multiplier(__u32 ejections, __u64 returned_ns, __u3
 				? (now_ns - returned_ns) / ((__u64)interval_ms * 1000000)
 				: 0;
 
-	return (healthy >= ejections ? 0 : ejections - (__u32)healthy) + 1;
+	if (healthy >= ejections)
+		return 1;
+	return ejections - (__u32)healthy < 0xffffffffu ? ejections - (__u32)healthy + 1 : 0xffffffffu;
 }
 
 /* Base time x multiplier, capped at the maximum (or at the base time, when that is larger). */
@@ -72,60 +75,70 @@ WEFT_PURE __u64 weft_outlier_time_ns(const struct weft_outlier_rule *rule, __u32
 enum weft_outlier_answer { WEFT_OUTLIER_STAYS, WEFT_OUTLIER_EJECTED, WEFT_OUTLIER_OVERFLOW };
 
 /*
+ * .ejected_until_ns is 0, or even, or, while one CPU or the agent takes the endpoint out or back, odd: nobody else may
+ * touch it then. Who took the claim finishes within microseconds, unless it is an agent that was killed: what is still
+ * claimed so long after the time of the ejection may be taken over.
+ */
+#define WEFT_OUTLIER_CLAIM	 1ull
+#define WEFT_OUTLIER_FORSAKEN_NS 1000000000ull
+
+WEFT_PURE int weft_outlier_forsaken(__u64 until, __u64 clock_ns)
+{
+	return (until & WEFT_OUTLIER_CLAIM) && clock_ns > until && clock_ns - until > WEFT_OUTLIER_FORSAKEN_NS;
+}
+
+/*
  * Ejects, unless it is ejected already or too many are. Of several CPUs exactly one does. @unavailable: the counter of
  * the endpoint's level, NULL when it is not in service.
  */
 WEFT_PURE enum weft_outlier_answer weft_outlier_eject(struct weft_bstate *b, struct weft_sstate *s, __u32 *unavailable,
 						      const struct weft_outlier_rule *rule, __u32 cause, __u64 now_ns)
 {
-	__u32 multiplier = weft_outlier_multiplier(b->ejections, b->returned_ns, rule->interval_ms, now_ns);
-	__u64 until = (now_ns + weft_outlier_time_ns(rule, multiplier)) & ~1ull;
 	__u32 cap = weft_outlier_cap(rule->endpoints, rule->percent);
-	__u32 i;
+	__u64 was = *(volatile __u64 *)&b->ejected_until_ns, until;
+	__u32 multiplier;
 
-	if (*(volatile __u64 *)&b->ejected_until_ns)
+	if (!cap || (was && !weft_outlier_forsaken(was, now_ns)))
 		return WEFT_OUTLIER_STAYS;
-	for (i = 0; i < 16; i++) {
-		__u32 now = *(volatile __u32 *)&s->ejected;
-
-		if (now >= cap)
-			return WEFT_OUTLIER_OVERFLOW;
-		if (__sync_val_compare_and_swap(&s->ejected, now, now + 1) == now)
-			break;
+	multiplier = weft_outlier_multiplier(b->ejections, b->returned_ns, rule->interval_ms, now_ns);
+	until = (now_ns + weft_outlier_time_ns(rule, multiplier)) & ~WEFT_OUTLIER_CLAIM;
+	if (__sync_val_compare_and_swap(&b->ejected_until_ns, was, until | WEFT_OUTLIER_CLAIM) != was)
+		return WEFT_OUTLIER_STAYS;
+	if (!weft_limit_take(&s->ejected, cap)) {
+		__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, 0);
+		return WEFT_OUTLIER_OVERFLOW;
 	}
-	if (i == 16)
-		return WEFT_OUTLIER_STAYS;
-	if (__sync_val_compare_and_swap(&b->ejected_until_ns, 0, until) != 0) {
-		__sync_fetch_and_sub(&s->ejected, 1);
-		return WEFT_OUTLIER_STAYS;
-	}
-	b->ejections = multiplier;
-	b->eject_cause = cause;
+	*(volatile __u32 *)&b->ejections = multiplier;
+	*(volatile __u32 *)&b->eject_cause = cause;
 	__sync_fetch_and_add(&b->ejected, 1);
 	weft_out_set(b, unavailable, WEFT_OUT_EJECTED);
+	__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, until);
 	return WEFT_OUTLIER_EJECTED;
 }
 
 /*
  * Takes an ejection back when its time is over at @now_ns; @clock_ns is the real time (they differ when an ejection is
- * taken back early, with @now_ns ~0). The lowest bit of .ejected_until_ns claims the right to do so. 1: for the one
- * caller that did it.
+ * taken back early, with @now_ns ~0). 1: for the one caller that did it. s->ejected goes with the bit of .out, so that
+ * it stays right even when two did this at once because the first was thought to be dead.
  */
-#define WEFT_OUTLIER_CLAIM 1ull
 WEFT_PURE int weft_outlier_return(struct weft_bstate *b, struct weft_sstate *s, __u32 *unavailable, __u64 now_ns,
 				  __u64 clock_ns)
 {
-	__u64 until = *(volatile __u64 *)&b->ejected_until_ns;
+	__u64 until = *(volatile __u64 *)&b->ejected_until_ns, mine;
+	int was_out;
 
-	if (!until || (until & WEFT_OUTLIER_CLAIM) || until > now_ns)
+	if (!until || (until & WEFT_OUTLIER_CLAIM ? !weft_outlier_forsaken(until, clock_ns) : until > now_ns))
 		return 0;
-	if (__sync_val_compare_and_swap(&b->ejected_until_ns, until, until | WEFT_OUTLIER_CLAIM) != until)
+	/* Another word than the one that was found, also when that one was claimed. */
+	mine = until & WEFT_OUTLIER_CLAIM ? clock_ns | WEFT_OUTLIER_CLAIM : until | WEFT_OUTLIER_CLAIM;
+	if (__sync_val_compare_and_swap(&b->ejected_until_ns, until, mine) != until)
 		return 0;
 	*(volatile __u64 *)&b->returned_ns = clock_ns;
-	weft_out_clear(b, unavailable, WEFT_OUT_EJECTED);
-	__sync_fetch_and_sub(&s->ejected, 1);
-	__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, 0);
-	return 1;
+	was_out = weft_out_clear(b, unavailable, WEFT_OUT_EJECTED);
+	if (was_out)
+		weft_limit_give_back(&s->ejected);
+	__sync_val_compare_and_swap(&b->ejected_until_ns, mine, 0);
+	return was_out;
 }
 
 /* A failure of the endpoint. What failed before an ejection still counts after it, until there is a success. */
