@@ -17,7 +17,7 @@ say	 = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,
 VERSION	:= $(shell cat VERSION)
 COMMIT	:= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-LIBS	:= libbpf yaml-0.1 libuv libmicrohttpd jansson libcurl libcap
+LIBS	:= libbpf yaml-0.1 libuv libmicrohttpd jansson libcurl libcap libnl-3.0 libnl-route-3.0
 
 WARN	:= -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith \
 	   -Wno-unused-parameter $(WERROR)
