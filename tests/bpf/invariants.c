@@ -45,9 +45,11 @@ static void expect_service(const struct maps *m, uint32_t id)
 	ck_assert_msg(spec->flags & WEFT_SPEC_F_USED, "service %u publishes spec %u, which is not used", id,
 		      m->services[id].spec);
 	ck_assert_uint_eq(spec->service, id);
-	ck_assert_uint_ge(spec->avg_weight, 1);
-	expect_slots(m, spec, spec->slot_base, spec->nr_slots);
-	expect_slots(m, spec, spec->table_base, spec->table_size);
+	for (uint32_t i = 0; i < spec->nr_levels; i++) {
+		ck_assert_uint_ge(spec->level[i].avg_weight, 1);
+		expect_slots(m, spec, spec->level[i].slot_base, spec->level[i].nr_slots);
+		expect_slots(m, spec, spec->level[i].table_base, spec->level[i].table_size);
+	}
 }
 
 static int expect_frontend(void *ctx, const struct weft_frontend_key *key, const struct weft_frontend *value)
@@ -71,10 +73,9 @@ static void expect_extents_apart(const struct maps *m)
 
 		if (!(s->flags & WEFT_SPEC_F_USED))
 			continue;
-		for (uint32_t i = 0; i < s->nr_slots; i++)
-			ck_assert_msg(!taken[s->slot_base + i]++, "slot %u is in two extents", s->slot_base + i);
-		for (uint32_t i = 0; i < s->table_size; i++)
-			ck_assert_msg(!taken[s->table_base + i]++, "slot %u is in two extents", s->table_base + i);
+		for (uint32_t i = 0; i < spec_slots(s); i++)
+			ck_assert_msg(!taken[s->level[0].slot_base + i]++, "slot %u is in two extents",
+				      s->level[0].slot_base + i);
 	}
 }
 
@@ -145,7 +146,7 @@ static void expect_endpoints(const struct maps *m, uint32_t id, const struct ser
 	}
 	ck_assert_uint_eq(nr, want->nr_endpoints);
 	ck_assert_uint_eq(maps_spec(m, id)->nr_backends, nr);
-	ck_assert_int_eq(maps_spec(m, id)->nr_slots > 0, nr_weighted > 0);
+	ck_assert_int_eq(spec_slots(maps_spec(m, id)) > 0, nr_weighted > 0);
 	ck_assert_uint_eq(maps_spec(m, id)->lb, want->lb);
 }
 

@@ -27,11 +27,11 @@ struct fixture {
 static inline void fixture_slots(struct fixture *f, uint32_t spec, const uint32_t *ids, uint32_t nr, bool table)
 {
 	if (table) {
-		f->maps.specs[spec].table_base = f->nr_slots;
-		f->maps.specs[spec].table_size = nr;
+		f->maps.specs[spec].level[0].table_base = f->nr_slots;
+		f->maps.specs[spec].level[0].table_size = nr;
 	} else {
-		f->maps.specs[spec].slot_base = f->nr_slots;
-		f->maps.specs[spec].nr_slots = nr;
+		f->maps.specs[spec].level[0].slot_base = f->nr_slots;
+		f->maps.specs[spec].level[0].nr_slots = nr;
 	}
 	for (uint32_t i = 0; i < nr; i++)
 		f->maps.slots[f->nr_slots++] = ids[i];
@@ -52,7 +52,8 @@ static inline void fixture_service(struct fixture *f, uint32_t id, const char *n
 		.lb = lb,
 		.hash_by = WEFT_CLIENT_ADDRESS,
 		.flags = WEFT_SPEC_F_USED,
-		.avg_weight = 1,
+		.nr_levels = 1,
+		.level = { { .avg_weight = 1 } },
 		.serial = 3,
 	};
 }
@@ -93,7 +94,7 @@ static inline void fixture_web(struct fixture *f)
 	fixture_backend(f, 3, 1, "10.0.0.3:8080", 0, 0);
 	fixture_backend(f, 4, 1, "10.0.0.4:8080", 1, WEFT_BACKEND_F_DRAINING);
 	fixture_slots(f, 4, slots, 3, false);
-	f->maps.specs[4].avg_weight = 2;
+	f->maps.specs[4].level[0].avg_weight = 2;
 	f->maps.bstate[1] = (struct weft_bstate){
 		.active = 2,
 		.failures_in_row = 1,

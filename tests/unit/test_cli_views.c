@@ -263,10 +263,10 @@ START_TEST(view_survives_maps_that_make_no_sense)
 		f.maps.services[i].spec = i;
 	for (uint32_t i = 1; i < FIXTURE_SPECS; i++) {
 		f.maps.specs[i].service = i;
-		f.maps.specs[i].slot_base = i % 2 ? 0 : 0xffffffff;
-		f.maps.specs[i].nr_slots = 64;
-		f.maps.specs[i].table_base = 0;
-		f.maps.specs[i].table_size = 0;
+		f.maps.specs[i].level[0].slot_base = i % 2 ? 0 : 0xffffffff;
+		f.maps.specs[i].level[0].nr_slots = 64;
+		f.maps.specs[i].level[0].table_base = 0;
+		f.maps.specs[i].level[0].table_size = 0;
 	}
 	memset(f.maps.slots, 0xff, FIXTURE_SLOTS * sizeof(*f.maps.slots));
 	fixture_view(&f);

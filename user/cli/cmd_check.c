@@ -75,10 +75,10 @@ static void check_service(const struct view *v, const struct view_service *s, st
 		PROBLEM(p, "service \"%s\" publishes spec %u, which counts as free", s->name, id);
 	if (spec->lb >= WEFT_LB_MAX)
 		PROBLEM(p, "service \"%s\" has balance %u, which nobody knows", s->name, spec->lb);
-	if (spec->lb == WEFT_LB_MAGLEV && spec->nr_slots && !spec->table_size)
+	if (spec->lb == WEFT_LB_MAGLEV && spec->level[0].nr_slots && !spec->level[0].table_size)
 		PROBLEM(p, "service \"%s\" has no maglev table", s->name);
-	check_slots(v, s, spec->slot_base, spec->nr_slots, "slots", p);
-	check_slots(v, s, spec->table_base, spec->table_size, "rows of the maglev table", p);
+	check_slots(v, s, spec->level[0].slot_base, spec->level[0].nr_slots, "slots", p);
+	check_slots(v, s, spec->level[0].table_base, spec->level[0].table_size, "rows of the maglev table", p);
 }
 
 /*

@@ -92,7 +92,7 @@ static struct out_value cost(const struct weft_spec *spec, const struct weft_lb_
 {
 	switch ((enum weft_lb)spec->lb) {
 	case WEFT_LB_P2C_EWMA:
-		return c->ewma_us ? out_real((double)weft_lb_cost(c, spec->avg_weight) / 16) : out_none();
+		return c->ewma_us ? out_real((double)weft_lb_cost(c, spec->level[0].avg_weight) / 16) : out_none();
 	case WEFT_LB_LEAST_REQUEST:
 		return out_real((double)c->active / c->weight);
 	case WEFT_LB_ROUND_ROBIN:
@@ -174,7 +174,7 @@ static void explain_policy(const struct view *v, const struct weft_spec *spec, s
 		STEP(s, "the caller is told by %s; the same caller meets the same endpoint",
 		     caller_sentence(spec->hash_by));
 	if (spec->lb == WEFT_LB_P2C_EWMA) {
-		STEP(s, "cost = latency in us x (1 + active x average weight %u / weight)", spec->avg_weight);
+		STEP(s, "cost = latency in us x (1 + active x average weight %u / weight)", spec->level[0].avg_weight);
 		STEP(s,
 		     "latencies within a factor of two after %u us was added to both are the same: then active / "
 		     "weight decides",
@@ -182,13 +182,13 @@ static void explain_policy(const struct view *v, const struct weft_spec *spec, s
 	}
 	if (spec->lb == WEFT_LB_LEAST_REQUEST)
 		STEP(s, "cost = active / weight");
-	if (spec->lb == WEFT_LB_ROUND_ROBIN && spec->nr_slots) {
-		uint32_t turn = v->maps->sstate[spec->service].next % spec->nr_slots;
-		uint32_t id = v->maps->slots[spec->slot_base + turn];
+	if (spec->lb == WEFT_LB_ROUND_ROBIN && spec->level[0].nr_slots) {
+		uint32_t turn = v->maps->sstate[spec->service].next % spec->level[0].nr_slots;
+		uint32_t id = v->maps->slots[spec->level[0].slot_base + turn];
 		const struct weft_backend *b = &v->maps->backends[id];
 
 		if (id < v->maps->capacity[PLANE_MAP_BACKENDS])
-			STEP(s, "slot %u of %u is next: %s", turn, spec->nr_slots,
+			STEP(s, "slot %u of %u is next: %s", turn, spec->level[0].nr_slots,
 			     addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text)));
 	}
 }
@@ -254,7 +254,7 @@ void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t
 		return;
 	}
 	STEP(&s, "weft_services[%u] publishes weft_specs[%u], version %u; endpoints: %u, slots: %u", f->service,
-	     v->maps->services[f->service].spec, spec->serial, spec->nr_backends, spec->nr_slots);
+	     v->maps->services[f->service].spec, spec->serial, spec->nr_backends, spec->level[0].nr_slots);
 	explain_policy(v, spec, &s);
 	explain_candidates(v, spec, o);
 	explain_verdict(v, spec, o);

@@ -50,8 +50,8 @@ static int service_row(const struct view *v, const struct view_service *s, struc
 	out_cell(o, out_int((int64_t)t.refused));
 	out_cell(o, out_text(spec ? client_name(spec->affinity) : NULL));
 	out_cell(o, spec && spec->affinity ? out_seconds(spec->affinity_ms / 1e3) : out_none());
-	out_cell(o, out_int(spec ? spec->nr_slots : 0));
-	out_cell(o, spec && spec->table_size ? out_int(spec->table_size) : out_none());
+	out_cell(o, out_int(spec ? spec->level[0].nr_slots : 0));
+	out_cell(o, spec && spec->level[0].table_size ? out_int(spec->level[0].table_size) : out_none());
 	out_cell(o, out_int(s->id));
 	out_cell(o, out_int(s->serial));
 	return 0;
@@ -96,10 +96,10 @@ static void settings(const struct view *v, const struct view_service *s, struct 
 	out_field(o, "established", NULL, out_int((int64_t)t.established));
 	out_field(o, "failed", NULL, out_int((int64_t)t.failed));
 	out_field(o, "refused", "refused (no endpoint)", out_int((int64_t)t.refused));
-	out_field(o, "slots", NULL, out_int(spec->nr_slots));
-	if (spec->table_size)
-		out_field(o, "maglev_size", "maglev table", out_int(spec->table_size));
-	out_field(o, "average_weight", "average weight", out_int(spec->avg_weight));
+	out_field(o, "slots", NULL, out_int(spec->level[0].nr_slots));
+	if (spec->level[0].table_size)
+		out_field(o, "maglev_size", "maglev table", out_int(spec->level[0].table_size));
+	out_field(o, "average_weight", "average weight", out_int(spec->level[0].avg_weight));
 	out_field(o, "id", NULL, out_int(s->id));
 	out_field(o, "spec", NULL, out_int(v->maps->services[s->id].spec));
 	out_field(o, "serial", NULL, out_int(s->serial));

@@ -104,11 +104,11 @@ static void dump_specs(const struct view *v, struct out *o)
 		out_cell(o, out_text(client_name(s->hash_by)));
 		out_cell(o, out_text(client_name(s->affinity)));
 		out_cell(o, out_int(s->affinity_ms));
-		out_cell(o, out_int(s->slot_base));
-		out_cell(o, out_int(s->nr_slots));
-		out_cell(o, out_int(s->table_base));
-		out_cell(o, out_int(s->table_size));
-		out_cell(o, out_int(s->avg_weight));
+		out_cell(o, out_int(s->level[0].slot_base));
+		out_cell(o, out_int(s->level[0].nr_slots));
+		out_cell(o, out_int(s->level[0].table_base));
+		out_cell(o, out_int(s->level[0].table_size));
+		out_cell(o, out_int(s->level[0].avg_weight));
 		out_cell(o, out_int(s->nr_backends));
 		out_cell(o, out_int(s->serial));
 	}
@@ -140,8 +140,8 @@ static void dump_slots(const struct view *v, struct out *o)
 
 		if (!spec)
 			continue;
-		dump_extent(v, &v->services[i], "slots", spec->slot_base, spec->nr_slots, o);
-		dump_extent(v, &v->services[i], "maglev", spec->table_base, spec->table_size, o);
+		dump_extent(v, &v->services[i], "slots", spec->level[0].slot_base, spec->level[0].nr_slots, o);
+		dump_extent(v, &v->services[i], "maglev", spec->level[0].table_base, spec->level[0].table_size, o);
 	}
 	out_end(o);
 }

@@ -145,8 +145,8 @@ static void count_slots(struct view *v)
 
 		if (!spec)
 			continue;
-		base = spec->table_size ? spec->table_base : spec->slot_base;
-		nr = spec->table_size ? spec->table_size : spec->nr_slots;
+		base = spec->level[0].table_size ? spec->level[0].table_base : spec->level[0].slot_base;
+		nr = spec->level[0].table_size ? spec->level[0].table_size : spec->level[0].nr_slots;
 		for (uint32_t k = 0; k < nr; k++)
 			if (m->slots[base + k] < m->capacity[PLANE_MAP_BACKENDS])
 				v->slots[m->slots[base + k]]++;
@@ -267,8 +267,8 @@ const struct weft_spec *view_spec(const struct view *v, uint32_t service)
 	if (!id || id >= m->capacity[PLANE_MAP_SPECS])
 		return NULL;
 	spec = &m->specs[id];
-	if (spec->service != service || (uint64_t)spec->slot_base + spec->nr_slots > slots ||
-	    (uint64_t)spec->table_base + spec->table_size > slots)
+	if (spec->service != service || (uint64_t)spec->level[0].slot_base + spec->level[0].nr_slots > slots ||
+	    (uint64_t)spec->level[0].table_base + spec->level[0].table_size > slots)
 		return NULL;
 	return spec;
 }
@@ -309,7 +309,7 @@ const char *view_state(const struct weft_backend *b)
 double view_share(const struct view *v, uint32_t backend)
 {
 	const struct weft_spec *spec = view_spec(v, v->maps->backends[backend].service);
-	uint32_t nr = !spec ? 0 : spec->table_size ? spec->table_size : spec->nr_slots;
+	uint32_t nr = !spec ? 0 : spec->level[0].table_size ? spec->level[0].table_size : spec->level[0].nr_slots;
 
 	return nr ? 100.0 * v->slots[backend] / nr : 0;
 }

@@ -152,10 +152,16 @@ static bool frontends_equal(const struct service *a, const struct service *b)
 
 static bool endpoints_equal(const struct service *a, const struct service *b)
 {
-	_Static_assert(sizeof(struct endpoint) == 20, "no padding: endpoints are compared as bytes");
+	if (a->nr_endpoints != b->nr_endpoints)
+		return false;
+	for (size_t i = 0; i < a->nr_endpoints; i++) {
+		const struct endpoint *x = &a->endpoints[i], *y = &b->endpoints[i];
 
-	return a->nr_endpoints == b->nr_endpoints &&
-	       (!a->nr_endpoints || !memcmp(a->endpoints, b->endpoints, a->nr_endpoints * sizeof(*a->endpoints)));
+		if (endpoint_compare(x, y) || x->weight != y->weight || x->priority != y->priority ||
+		    x->unready != y->unready || x->zone != y->zone)
+			return false;
+	}
+	return true;
 }
 
 bool service_equal(const struct service *a, const struct service *b)

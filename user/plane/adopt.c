@@ -86,7 +86,7 @@ static void adopt_draining(struct plane *p, struct holding *h, uint32_t id)
 {
 	struct weft_backend *b = &p->m->backends[id];
 
-	__atomic_fetch_or(&b->flags, WEFT_BACKEND_F_DRAINING, __ATOMIC_RELEASE);
+	store16(&b->flags, b->flags | WEFT_BACKEND_F_DRAINING);
 	h->draining[h->nr_draining++] = (struct drain){ .id = id, .since = p->graces };
 	p->nr_draining++;
 	unsettle(p, b->service);
@@ -174,16 +174,15 @@ static int adopt_specs(struct plane *p)
 		return -ENOMEM;
 	for (uint32_t id = 1; id < p->services.capacity; id++)
 		if (check_spec(p, id) && p->held[id].state == HOLDING_LIVE)
-			p->nr_slots += p->m->specs[p->m->services[id].spec].nr_slots +
-				       p->m->specs[p->m->services[id].spec].table_size;
+			p->nr_slots += spec_slots(&p->m->specs[p->m->services[id].spec]);
 	for (uint32_t id = 1; id < p->specs.capacity; id++) {
 		const struct weft_spec *spec = &p->m->specs[id];
 
 		if (!(spec->flags & WEFT_SPEC_F_USED))
 			continue;
 		ids_take(&p->specs, id);
-		if (spec->nr_slots + spec->table_size)
-			used[nr++] = (struct extent){ spec->slot_base, spec->nr_slots + spec->table_size };
+		if (spec_slots(spec))
+			used[nr++] = spec_extent(spec);
 	}
 	r = arena_adopt(&p->arena, used, nr);
 	for (uint32_t id = 1; !r && id < p->specs.capacity; id++) {
@@ -194,7 +193,7 @@ static int adopt_specs(struct plane *p)
 		r = arena_reserve(&p->arena);
 		if (r)
 			break;
-		arena_rest(&p->arena, spec->slot_base, spec->nr_slots + spec->table_size);
+		arena_rest(&p->arena, spec_extent(spec).base, spec_extent(spec).nr);
 		ids_rest(&p->specs, id);
 	}
 	return r;

@@ -140,6 +140,7 @@ int plane_load(struct plane *p, struct plane_error *err)
 		return plane_fail(err, -errno, "cannot open the programs inside this binary: %s", log_strerror(-errno));
 	s->rodata->weft_has_retval = kernel_has_retval();
 	s->rodata->weft_has_skerr = kernel_has_sk_error();
+	s->rodata->weft_hz = kernel_hz();
 	if (!kernel_has_btf())
 		bpf_program__set_autoload(s->progs.weft_iter_flow, false);
 	r = p->m ? reuse_maps(p->m, s) : set_sizes(p, s);

@@ -34,6 +34,7 @@ static const struct shape shapes[PLANE_MAP_MAX] = {
 	[PLANE_MAP_AFFINITY] = { sizeof(struct weft_affinity), 0 },
 	[PLANE_MAP_COUNTS] = { sizeof(__u64), 0 },
 	[PLANE_MAP_EDGES] = { sizeof(struct weft_edge), 0 },
+	[PLANE_MAP_EVENTS] = { 0, 0 }, /* a ring buffer */
 };
 
 static const char *const names[PLANE_MAP_MAX] = {

@@ -27,7 +27,8 @@
 	X(PEERS, "weft_peers", "services that an unconnected UDP socket talks to")                                     \
 	X(AFFINITY, "weft_affinity", "session affinity")                                                               \
 	X(COUNTS, "weft_counts", "how often each thing happened")                                                      \
-	X(EDGES, "weft_edges", "traffic from each caller to each endpoint")
+	X(EDGES, "weft_edges", "traffic from each caller to each endpoint")                                              \
+	X(EVENTS, "weft_events", "what the operator's log is told")
 
 enum plane_map {
 #define X(id, name, text) PLANE_MAP_##id,
@@ -91,6 +92,16 @@ int maps_each_flow(const struct maps *m, int (*fn)(void *ctx, const struct weft_
 int maps_find_frontend(const struct maps *m, const struct weft_addr *addr, uint16_t port, uint8_t proto);
 /* The spec that @service has published, or NULL. */
 const struct weft_spec *maps_spec(const struct maps *m, uint32_t service);
+
+/* Slots and maglev tables of all levels of @spec lie side by side, from level[0].slot_base on: how many. */
+static inline uint64_t spec_slots(const struct weft_spec *spec)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < WEFT_LEVELS; i++)
+		n += (uint64_t)spec->level[i].nr_slots + spec->level[i].table_size;
+	return n;
+}
 
 /* Elements in use: of hashes by walking, of arrays by their USED flags, of slots by the specs in use. */
 struct map_usage {

@@ -75,7 +75,7 @@ static uint32_t published_slots(const struct plane *p, uint32_t service)
 {
 	const struct weft_spec *spec = maps_spec(p->m, service);
 
-	return spec ? spec->nr_slots + spec->table_size : 0;
+	return spec ? (uint32_t)spec_slots(spec) : 0;
 }
 
 /* Can all of it ever be there at once? */

@@ -25,7 +25,9 @@ static void write_backend(struct plane *p, uint32_t id, uint32_t service, const 
 	b->port_be = htons(e->port);
 	b->weight = e->weight;
 	b->service = service;
-	store32(&b->flags, WEFT_BACKEND_F_USED | (e->weight ? WEFT_BACKEND_F_READY : 0));
+	b->level = 0;
+	b->zone = 0;
+	store16(&b->flags, WEFT_BACKEND_F_USED | (e->weight ? WEFT_BACKEND_F_READY : 0));
 }
 
 /* Those that came back drain no more. */
@@ -44,14 +46,14 @@ static void forget_revived(struct plane *p, struct holding *h)
 static void update_backend(struct plane *p, uint32_t id, const struct endpoint *e)
 {
 	struct weft_backend *b = &p->m->backends[id];
-	uint32_t flags = b->flags & ~WEFT_BACKEND_F_DRAINING;
+	uint16_t flags = b->flags & (uint16_t)~WEFT_BACKEND_F_DRAINING;
 
 	if (e->weight)
 		flags |= WEFT_BACKEND_F_READY;
 	if (b->weight != e->weight)
 		b->weight = e->weight;
 	if (b->flags != flags)
-		store32(&b->flags, flags);
+		store16(&b->flags, flags);
 }
 
 /* Endpoints as they must be before the flip. */
@@ -97,14 +99,19 @@ static void write_spec(struct plane *p, const struct draft *d, uint32_t serial)
 		.lb = d->want->lb,
 		.hash_by = d->want->hash_by,
 		.affinity = d->want->affinity,
-		.slot_base = d->slot_base,
-		.nr_slots = d->nr_slots,
-		.table_base = d->table_size ? d->slot_base + d->nr_slots : 0,
-		.table_size = d->table_size,
 		.affinity_ms = d->want->affinity_ms,
-		.avg_weight = average_weight(d->want),
 		.nr_backends = (uint32_t)d->want->nr_endpoints,
+		.nr_levels = 1,
 		.serial = serial,
+		.level[0] = {
+			.slot_base = d->slot_base,
+			.nr_slots = d->nr_slots,
+			.table_base = d->table_size ? d->slot_base + d->nr_slots : 0,
+			.table_size = d->table_size,
+			.avg_weight = average_weight(d->want),
+			.nr_backends = (uint32_t)d->want->nr_endpoints,
+			.cap = 10000,
+		},
 	};
 	__atomic_store_n(&spec->flags, WEFT_SPEC_F_USED, __ATOMIC_RELEASE);
 }
@@ -129,7 +136,7 @@ static void rest_spec(struct plane *p, uint32_t id)
 
 	if (!id)
 		return;
-	arena_rest(&p->arena, spec->slot_base, spec->nr_slots + spec->table_size);
+	arena_rest(&p->arena, spec_extent(spec).base, spec_extent(spec).nr);
 	ids_rest(&p->specs, id);
 	p->resting = true;
 }
@@ -138,9 +145,9 @@ static void drain(struct plane *p, uint32_t service, uint32_t id, bool stay_read
 {
 	struct holding *h = &p->held[service];
 	struct weft_backend *b = &p->m->backends[id];
-	uint32_t flags = b->flags | WEFT_BACKEND_F_DRAINING;
+	uint16_t flags = b->flags | WEFT_BACKEND_F_DRAINING;
 
-	store32(&b->flags, stay_ready ? flags : flags & ~WEFT_BACKEND_F_READY);
+	store16(&b->flags, stay_ready ? flags : flags & (uint16_t)~WEFT_BACKEND_F_READY);
 	h->draining[h->nr_draining++] = (struct drain){ .id = id, .since = p->graces };
 	p->nr_draining++;
 	unsettle(p, service);
@@ -161,7 +168,7 @@ void publish(struct plane *p, struct draft *d, struct plane_change *change)
 	store32(&s->spec, d->spec);
 
 	if (live && old) {
-		p->nr_slots -= p->m->specs[old].nr_slots + p->m->specs[old].table_size;
+		p->nr_slots -= spec_slots(&p->m->specs[old]);
 		rest_spec(p, old);
 	}
 	for (uint32_t i = 0; i < d->nr_removed; i++)
@@ -188,7 +195,7 @@ void withdraw(struct plane *p, uint32_t service, struct plane_change *change)
 
 	store32(&s->flags, s->flags & ~WEFT_SERVICE_F_USED);
 	if (s->spec)
-		p->nr_slots -= p->m->specs[s->spec].nr_slots + p->m->specs[s->spec].table_size;
+		p->nr_slots -= spec_slots(&p->m->specs[s->spec]);
 	rest_spec(p, s->spec);
 	for (uint32_t i = 0; i < h->nr; i++)
 		drain(p, service, h->backends[i], true);
@@ -233,13 +240,13 @@ bool publish_is_same(struct plane *p, uint32_t service, const struct service *wa
 		return false;
 	if (spec->lb != want->lb || spec->hash_by != want->hash_by || spec->affinity != want->affinity ||
 	    spec->affinity_ms != want->affinity_ms || spec->nr_backends != want->nr_endpoints ||
-	    spec->nr_slots != nr_slots || spec->table_size != table_size)
+	    spec->level[0].nr_slots != nr_slots || spec->level[0].table_size != table_size)
 		return false;
 	slots = calloc((size_t)nr_slots + 1, sizeof(*slots));
 	if (!slots || draft_fill_slots(p, want, slots, nr_slots))
 		return false;
 	for (uint32_t i = 0; i < nr_slots; i++)
-		if (p->m->slots[spec->slot_base + i] != h->backends[slots[i]])
+		if (p->m->slots[spec->level[0].slot_base + i] != h->backends[slots[i]])
 			return false;
 	return true;
 }

@@ -26,7 +26,7 @@ void clear_ready(struct plane *p, uint32_t id)
 	struct weft_backend *b = &p->m->backends[id];
 
 	if (b->flags & WEFT_BACKEND_F_READY)
-		store32(&b->flags, b->flags & ~WEFT_BACKEND_F_READY);
+		store16(&b->flags, b->flags & (uint16_t)~WEFT_BACKEND_F_READY);
 }
 
 /* No program holds what was withdrawn any more: its endpoints take nothing new from now on. */
@@ -93,7 +93,7 @@ static void free_drained(struct plane *p, struct holding *h)
 			h->draining[kept++] = d;
 			continue;
 		}
-		store32(&b->flags, 0);
+		store16(&b->flags, 0);
 		ids_free(&p->backends, d.id);
 		p->nr_draining--;
 		p->edges_stale = true;

@@ -76,8 +76,18 @@ static inline void store32(uint32_t *at, uint32_t value)
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 
+static inline void store16(uint16_t *at, uint16_t value)
+{
+	__atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+
 /* Writes the sentence and returns @r. */
 int plane_fail(struct plane_error *err, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static inline struct extent spec_extent(const struct weft_spec *spec)
+{
+	return (struct extent){ spec->level[0].slot_base, (uint32_t)spec_slots(spec) };
+}
 
 /* lock.c */
 int lock_take(const char *lock_dir, const char *instance, int *ret_fd, char **ret_path, struct plane_error *err);
@@ -91,6 +101,7 @@ int plane_adopt(struct plane *p, struct plane_error *err);
 bool kernel_has_btf(void);
 bool kernel_has_retval(void);
 bool kernel_has_sk_error(void);
+uint32_t kernel_hz(void); /* ticks per second; 0: not known */
 
 /* draft.c: everything that can fail in publishing a service, done where no reader looks. */
 #define DRAFT_NEW     0x80000000u

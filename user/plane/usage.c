@@ -37,7 +37,7 @@ static uint64_t count_specs(const struct maps *m, uint64_t *ret_slots)
 		if (!(m->specs[i].flags & WEFT_SPEC_F_USED))
 			continue;
 		n++;
-		*ret_slots += (uint64_t)m->specs[i].nr_slots + m->specs[i].table_size;
+		*ret_slots += spec_slots(&m->specs[i]);
 	}
 	return n;
 }
@@ -95,7 +95,8 @@ static int count_entries(const struct maps *m, enum plane_map id, uint64_t *ret)
 	case PLANE_MAP_BSTATE:
 		*ret = count_backends(m);
 		return 0;
-	case PLANE_MAP_PEERS: /* cannot be walked */
+	case PLANE_MAP_PEERS:  /* cannot be walked */
+	case PLANE_MAP_EVENTS: /* nor can a ring buffer */
 		return 0;
 	case PLANE_MAP_CONFIG:
 	case PLANE_MAP_COUNTS:
