@@ -16,6 +16,7 @@
 #include "plane/cgroup.h"
 #include "plane/programs.h"
 #include "plane/state.h"
+#include "plane/tc.h"
 #include "weft.skel.h"
 
 const char *const plane_program_pins[PLANE_PROGRAM_MAX] = {
@@ -191,6 +192,9 @@ int plane_attach(struct plane *p, struct plane_error *err)
 	r = attach_all(&a, err);
 	if (r)
 		return r;
+	r = tc_programs_keep(p);
+	if (r)
+		return plane_fail(err, r, "no memory");
 	/* The kernel has it all; what the loader kept in memory is not needed any more. */
 	weft_bpf__destroy(MOVE(p->skel, NULL));
 	return 0;

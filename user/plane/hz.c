@@ -9,7 +9,7 @@
 #include "plane/state.h"
 
 #define NSEC_PER_SEC 1000000000l
-#define HZ_MIN	     24	  /* the slowest and the fastest that Linux can be built with, with room above */
+#define HZ_MIN	     24 /* the slowest and the fastest that Linux can be built with, with room above */
 #define HZ_MAX	     4096
 
 uint32_t kernel_hz(void)

@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "plane/cgroup.h"
-#include "plane/plane.h"
+#include "plane/tc.h"
 
 static void closedirp(DIR **d)
 {
@@ -86,7 +86,7 @@ int plane_links(const char *dir, struct plane_link **ret, size_t *ret_nr)
 	if (!d)
 		return -errno;
 	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.')
+		if (e->d_name[0] == '.' || tc_is_pin(e->d_name))
 			continue;
 		more = reallocarray(links, nr + 1, sizeof(*links));
 		if (!more)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "plane/pins.h"
 #include "plane/state.h"
+#include "plane/tc.h"
 #include "weft.skel.h"
 
 int plane_fail(struct plane_error *err, int r, const char *fmt, ...)
@@ -146,6 +147,7 @@ void plane_close(struct plane *p)
 		return;
 	holdings_done(p);
 	weft_bpf__destroy(p->skel);
+	tc_programs_free(p->tc);
 	maps_close(p->m);
 	grace_done(&p->grace);
 	ids_done(&p->services);

@@ -10,6 +10,7 @@
 #include "plane/plane.h"
 
 struct weft_bpf;
+struct tc_programs;
 
 /* A removed endpoint, until its id is free again. */
 struct drain {
@@ -48,7 +49,8 @@ struct plane {
 	char *dir, *cgroup, *lock_path;
 	int lock_fd;
 	struct plane_limits limits;
-	struct weft_bpf *skel; /* until it is attached */
+	struct weft_bpf *skel;	/* until it is attached */
+	struct tc_programs *tc; /* of failover, kept for links that come later; tc.c */
 	struct maps *m;
 	struct grace grace;
 	struct ids services, specs, backends;

@@ -11,6 +11,7 @@
 #include "plane/pins.h"
 #include "plane/programs.h"
 #include "plane/state.h"
+#include "plane/tc.h"
 
 #define LOCK_DIR "/run/weft"
 
@@ -40,6 +41,9 @@ static int unload(const char *bpffs, const char *dir, struct plane_error *err)
 	/* What chooses endpoints goes first: no new connection while the rest goes. */
 	for (int i = PLANE_PROGRAM_MAX - 1; i >= 0; i--)
 		detach(dir, i);
+	r = tc_detach_all(dir);
+	if (r)
+		return plane_fail(err, r, "cannot detach failover from network links: %s; root can", log_strerror(r));
 	r = pins_remove(dir);
 	if (r)
 		return plane_fail(err, r, "cannot remove %s: %s", dir, log_strerror(r));
