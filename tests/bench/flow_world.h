@@ -125,7 +125,8 @@ static inline int flow_plane(struct flow_world *w)
 	return rig_plane(w->rig, "weft", &limits, m, &w->plane);
 }
 
-static inline int flow_world_setup(struct flow_world *w)
+/* *ret_far: the other namespace, the caller's to close. */
+static inline int flow_world_setup_far(struct flow_world *w, int *ret_far)
 {
 	int cpu = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	_cleanup_(closep) int far = -1;
@@ -153,7 +154,16 @@ static inline int flow_world_setup(struct flow_world *w)
 		if (read(ready[0], &c, 1) != 1)
 			r = log_err(-EPIPE, "a server did not start");
 	close(ready[0]);
+	if (!r)
+		*ret_far = MOVE(far, -1);
 	return r;
+}
+
+static inline int flow_world_setup(struct flow_world *w)
+{
+	_cleanup_(closep) int far = -1;
+
+	return flow_world_setup_far(w, &far);
 }
 
 #endif

@@ -8,6 +8,8 @@ BEGIN {
 	title["policy-tcp"] = "connect() by policy, TCP, one of 1,000 services with 3 endpoints"
 	title["flatness"] = "Does the cost grow with the number of services?"
 	title["flow"] = "Traffic through a service and without"
+	title["failover"] = "connect() when endpoints fail"
+	title["resilience"] = "What resilience costs when nothing fails"
 	title["load"] = "10,000 services x 100 endpoints into the kernel"
 	title["change"] = "One endpoint changes: file in place to published"
 	title["agent"] = "The agent's weight"
