@@ -88,35 +88,6 @@ WEFT_PURE int weft_outlier_forsaken(__u64 until, __u64 clock_ns)
 }
 
 /*
- * Ejects, unless it is ejected already or too many are. Of several CPUs exactly one does. @unavailable: the counter of
- * the endpoint's level, NULL when it is not in service.
- */
-WEFT_PURE enum weft_outlier_answer weft_outlier_eject(struct weft_bstate *b, struct weft_sstate *s, __u32 *unavailable,
-						      const struct weft_outlier_rule *rule, __u32 cause, __u64 now_ns)
-{
-	__u32 cap = weft_outlier_cap(rule->endpoints, rule->percent);
-	__u64 was = *(volatile __u64 *)&b->ejected_until_ns, until;
-	__u32 multiplier;
-
-	if (!cap || (was && !weft_outlier_forsaken(was, now_ns)))
-		return WEFT_OUTLIER_STAYS;
-	multiplier = weft_outlier_multiplier(b->ejections, b->returned_ns, rule->interval_ms, now_ns);
-	until = (now_ns + weft_outlier_time_ns(rule, multiplier)) & ~WEFT_OUTLIER_CLAIM;
-	if (__sync_val_compare_and_swap(&b->ejected_until_ns, was, until | WEFT_OUTLIER_CLAIM) != was)
-		return WEFT_OUTLIER_STAYS;
-	if (!weft_limit_take(&s->ejected, cap)) {
-		__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, 0);
-		return WEFT_OUTLIER_OVERFLOW;
-	}
-	*(volatile __u32 *)&b->ejections = multiplier;
-	*(volatile __u32 *)&b->eject_cause = cause;
-	__sync_fetch_and_add(&b->ejected, 1);
-	weft_out_set(b, unavailable, WEFT_OUT_EJECTED);
-	__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, until);
-	return WEFT_OUTLIER_EJECTED;
-}
-
-/*
  * Takes an ejection back when its time is over at @now_ns; @clock_ns is the real time (they differ when an ejection is
  * taken back early, with @now_ns ~0). 1: for the one caller that did it. s->ejected goes with the bit of .out, so that
  * it stays right even when two did this at once because the first was thought to be dead.
@@ -139,6 +110,37 @@ WEFT_PURE int weft_outlier_return(struct weft_bstate *b, struct weft_sstate *s, 
 		weft_limit_give_back(&s->ejected);
 	__sync_val_compare_and_swap(&b->ejected_until_ns, mine, 0);
 	return was_out;
+}
+
+/*
+ * Ejects, unless it is ejected already or too many are. Of several CPUs exactly one does. @unavailable: the counter of
+ * the endpoint's level, NULL when it is not in service.
+ */
+WEFT_PURE enum weft_outlier_answer weft_outlier_eject(struct weft_bstate *b, struct weft_sstate *s, __u32 *unavailable,
+						      const struct weft_outlier_rule *rule, __u32 cause, __u64 now_ns)
+{
+	__u32 cap = weft_outlier_cap(rule->endpoints, rule->percent);
+	__u64 was = *(volatile __u64 *)&b->ejected_until_ns, until;
+	__u32 multiplier;
+
+	if (!cap || (was && !weft_outlier_forsaken(was, now_ns)))
+		return WEFT_OUTLIER_STAYS;
+	if (was)
+		weft_outlier_return(b, s, unavailable, now_ns, now_ns);
+	multiplier = weft_outlier_multiplier(b->ejections, b->returned_ns, rule->interval_ms, now_ns);
+	until = (now_ns + weft_outlier_time_ns(rule, multiplier)) & ~WEFT_OUTLIER_CLAIM;
+	if (__sync_val_compare_and_swap(&b->ejected_until_ns, 0, until | WEFT_OUTLIER_CLAIM) != 0)
+		return WEFT_OUTLIER_STAYS;
+	if (!weft_limit_take(&s->ejected, cap)) {
+		__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, 0);
+		return WEFT_OUTLIER_OVERFLOW;
+	}
+	*(volatile __u32 *)&b->ejections = multiplier;
+	*(volatile __u32 *)&b->eject_cause = cause;
+	__sync_fetch_and_add(&b->ejected, 1);
+	weft_out_set(b, unavailable, WEFT_OUT_EJECTED);
+	__sync_val_compare_and_swap(&b->ejected_until_ns, until | WEFT_OUTLIER_CLAIM, until);
+	return WEFT_OUTLIER_EJECTED;
 }
 
 /* A failure of the endpoint. What failed before an ejection still counts after it, until there is a success. */

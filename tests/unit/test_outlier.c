@@ -6,7 +6,6 @@
  */
 #include "weft/outlier.h"
 
-
 #include "unit.h"
 
 #define MS 1000000ull
