@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "plane/tally.h"
+#include "weft/level.h"
 
 uint32_t service_id(const struct maps *m, const char *name)
 {
@@ -35,6 +37,30 @@ static void expect_slots(const struct maps *m, const struct weft_spec *spec, uin
 	}
 }
 
+static void expect_level(const struct maps *m, const struct weft_spec *spec, uint32_t i)
+{
+	const struct weft_level *l = &spec->level[i], *after = i + 1 < spec->nr_levels ? l + 1 : NULL;
+	static const struct weft_level none;
+
+	if (i >= spec->nr_levels) {
+		ck_assert_mem_eq(l, &none, sizeof(none));
+		return;
+	}
+	ck_assert_uint_ge(l->avg_weight, 1);
+	ck_assert_uint_ge(l->nr_backends, 1);
+	ck_assert_uint_ge(l->nr_slots, 1);
+	ck_assert_uint_le(l->cap, WEFT_WHOLE);
+	/* What one level may not take, the next one of the same priority does. */
+	if (l->cap < WEFT_WHOLE || l->flags & WEFT_LEVEL_F_LOCAL) {
+		ck_assert_ptr_nonnull(after);
+		ck_assert_uint_eq(after->priority, l->priority);
+	} else if (after) {
+		ck_assert_uint_gt(after->priority, l->priority);
+	}
+	expect_slots(m, spec, l->slot_base, l->nr_slots);
+	expect_slots(m, spec, l->table_base, l->table_size);
+}
+
 static void expect_service(const struct maps *m, uint32_t id)
 {
 	const struct weft_spec *spec = maps_spec(m, id);
@@ -45,11 +71,9 @@ static void expect_service(const struct maps *m, uint32_t id)
 	ck_assert_msg(spec->flags & WEFT_SPEC_F_USED, "service %u publishes spec %u, which is not used", id,
 		      m->services[id].spec);
 	ck_assert_uint_eq(spec->service, id);
-	for (uint32_t i = 0; i < spec->nr_levels; i++) {
-		ck_assert_uint_ge(spec->level[i].avg_weight, 1);
-		expect_slots(m, spec, spec->level[i].slot_base, spec->level[i].nr_slots);
-		expect_slots(m, spec, spec->level[i].table_base, spec->level[i].table_size);
-	}
+	ck_assert_uint_le(spec->nr_levels, WEFT_LEVELS);
+	for (uint32_t i = 0; i < WEFT_LEVELS; i++)
+		expect_level(m, spec, i);
 }
 
 static int expect_frontend(void *ctx, const struct weft_frontend_key *key, const struct weft_frontend *value)
@@ -110,6 +134,26 @@ static void expect_backends_unique(const struct maps *m)
 			      all[i].service);
 }
 
+/* Right only when no program, and no other agent, is just changing .out. */
+void expect_counters(const struct maps *m)
+{
+	for (uint32_t id = 1; id < m->capacity[PLANE_MAP_SERVICES]; id++) {
+		struct tally t = { .ejected = 0 };
+
+		if (!(m->services[id].flags & WEFT_SERVICE_F_USED))
+			continue;
+		for (uint32_t b = 1; b < m->capacity[PLANE_MAP_BACKENDS]; b++)
+			if (m->backends[b].flags & WEFT_BACKEND_F_USED && m->backends[b].service == id)
+				tally_add(m, b, &t);
+		ck_assert_msg(m->sstate[id].ejected == t.ejected, "service %u: %u ejected, counted as %u", id,
+			      t.ejected, m->sstate[id].ejected);
+		for (uint32_t i = 0; i < WEFT_LEVELS; i++)
+			ck_assert_msg(m->sstate[id].unavailable[i] == t.unavailable[i],
+				      "service %u, level %u: %u unavailable, counted as %u", id, i, t.unavailable[i],
+				      m->sstate[id].unavailable[i]);
+	}
+}
+
 void expect_sound(const struct maps *m)
 {
 	for (uint32_t id = 1; id < m->capacity[PLANE_MAP_SERVICES]; id++) {
@@ -121,6 +165,19 @@ void expect_sound(const struct maps *m)
 	ck_assert_int_eq(maps_each_frontend(m, expect_frontend, (void *)m), 0);
 	expect_extents_apart(m);
 	expect_backends_unique(m);
+}
+
+/* Slots lead to endpoints of their own level. Not so between the flip and the stores after it. */
+static void expect_levels(const struct maps *m, const struct weft_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->nr_levels; i++) {
+		const struct weft_level *l = &spec->level[i];
+
+		for (uint32_t k = 0; k < l->nr_slots + l->table_size; k++)
+			ck_assert_msg(m->backends[m->slots[l->slot_base + k]].level == i,
+				      "slot %u of level %u of service %u leads to an endpoint of level %u", k, i,
+				      spec->service, m->backends[m->slots[l->slot_base + k]].level);
+	}
 }
 
 static void expect_endpoints(const struct maps *m, uint32_t id, const struct service *want)
@@ -142,10 +199,11 @@ static void expect_endpoints(const struct maps *m, uint32_t id, const struct ser
 				e = &want->endpoints[i];
 		ck_assert_msg(e, "backend %u of '%s' is not wanted", b, want->name);
 		ck_assert_uint_eq(is->weight, e->weight);
+		ck_assert_int_eq((m->bstate[b].out & WEFT_OUT_UNREADY) != 0, e->unready);
 		ck_assert_uint_eq(is->flags, WEFT_BACKEND_F_USED | (e->weight ? WEFT_BACKEND_F_READY : 0));
 	}
 	ck_assert_uint_eq(nr, want->nr_endpoints);
-	ck_assert_uint_eq(maps_spec(m, id)->nr_backends, nr);
+	ck_assert_uint_eq(maps_spec(m, id)->nr_backends, nr_weighted);
 	ck_assert_int_eq(spec_slots(maps_spec(m, id)) > 0, nr_weighted > 0);
 	ck_assert_uint_eq(maps_spec(m, id)->lb, want->lb);
 }
@@ -164,6 +222,7 @@ void expect_exactly(const struct maps *m, const struct model *want)
 	size_t nr_frontends = 0;
 
 	expect_sound(m);
+	expect_counters(m);
 	for (size_t i = 0; i < want->nr; i++) {
 		const struct service *s = want->services[i];
 		uint32_t id = service_id(m, s->name);
@@ -171,6 +230,7 @@ void expect_exactly(const struct maps *m, const struct model *want)
 		ck_assert_msg(id, "service '%s' is not there", s->name);
 		ck_assert_ptr_nonnull(maps_spec(m, id));
 		expect_endpoints(m, id, s);
+		expect_levels(m, maps_spec(m, id));
 		for (size_t k = 0; k < s->nr_frontends; k++)
 			ck_assert_int_eq(maps_find_frontend(m, &s->frontends[k].addr, s->frontends[k].port, s->proto),
 					 (int)id);

@@ -8,6 +8,8 @@
 
 /* At every moment, also after the agent was killed: whoever follows an address finds endpoints of its service. */
 void expect_sound(const struct maps *m);
+/* weft_sstate.unavailable and .ejected against the endpoints; nobody may be changing them just now. */
+void expect_counters(const struct maps *m);
 /* After an apply of @want and enough plane_reclaim(), with no connection: exactly that is there, and nothing else. */
 void expect_exactly(const struct maps *m, const struct model *want);
 /* Calls plane_reclaim() until nothing rests. */

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "harness.h"
 #include "invariants.h"
+#include "weft/outlier.h"
 
 #define SERVICES  24
 #define SHARED	  4  /* addresses that wander from service to service */
@@ -27,6 +28,7 @@ static void add_frontend(struct service *s, unsigned ip)
 static struct service *random_service(unsigned i, unsigned *seed)
 {
 	static const uint16_t weights[] = { 0, 1, 1, 1, 2, 5, 100 };
+	static const char *const zones[] = { NULL, "a", "b" };
 	unsigned used = (unsigned)rand_r(seed);
 	char name[32];
 	struct service *s;
@@ -35,10 +37,18 @@ static struct service *random_service(unsigned i, unsigned *seed)
 	s = service_new(name);
 	s->lb = (uint8_t)(rand_r(seed) % WEFT_LB_MAX);
 	s->maglev_size = 251;
+	s->zone_aware = rand_r(seed) % 2;
+	s->check.type = rand_r(seed) % 4 ? HEALTH_NONE : HEALTH_TCP;
+	s->breaker.percent = rand_r(seed) % 2 ? 50 : 0;
+	s->limits.rate = (uint32_t)rand_r(seed) % 2000;
 	s->affinity = rand_r(seed) % 4 ? WEFT_CLIENT_NONE : WEFT_CLIENT_ADDRESS;
 	add_frontend(s, i);
 	for (unsigned k = 0; k < ENDPOINTS; k++) {
-		struct endpoint e = { .port = 8080, .weight = weights[rand_r(seed) % 7] };
+		struct endpoint e = { .port = 8080,
+				      .weight = weights[rand_r(seed) % 7],
+				      .priority = (uint8_t)(rand_r(seed) % 3),
+				      .zone = zones[rand_r(seed) % 3],
+				      .unready = rand_r(seed) % 5 == 0 };
 
 		if (!(used >> k & 1))
 			continue;
@@ -78,6 +88,37 @@ static void apply(struct plane *p, const struct model *m)
 	ck_assert_msg(plane_apply(p, m, &change, &err) == 0, "%s", err.text);
 }
 
+/* What programs and checks do to endpoints meanwhile, and may be killed at. */
+static void meddle(const struct maps *m, unsigned *seed)
+{
+	const struct weft_outlier_rule rule = {
+		.failures = 1, .base_ms = 30, .max_ms = 1000, .percent = 100, .interval_ms = 1000, .endpoints = 1000
+	};
+
+	for (unsigned i = 0; i < 20; i++) {
+		uint32_t id = 1 + (uint32_t)rand_r(seed) % 400;
+		const struct weft_backend *b = &m->backends[id];
+
+		if (!(b->flags & WEFT_BACKEND_F_USED))
+			continue;
+		switch (rand_r(seed) % 4) {
+		case 0:
+			maps_out_set(m, id, b->gen, WEFT_OUT_UNHEALTHY);
+			break;
+		case 1:
+			maps_out_clear(m, id, b->gen, WEFT_OUT_UNHEALTHY);
+			break;
+		case 2:
+			weft_outlier_eject(&m->bstate[id], &m->sstate[b->service], maps_unavailable(m, id), &rule,
+					   WEFT_CAUSE_REFUSED, now_ms() * 1000000);
+			break;
+		case 3:
+			maps_uneject(m, id, now_ms() * 1000000);
+			break;
+		}
+	}
+}
+
 /* A child. Never returns. @ready: written to when it starts to make changes. */
 static void live(unsigned seed, int ready)
 {
@@ -95,6 +136,8 @@ static void live(unsigned seed, int ready)
 	ck_assert_msg(plane_open(&o, &p, &how, &err) == 0, "%s", err.text);
 	ck_assert_int_eq(how, PLANE_ADOPTED);
 	expect_sound(plane_maps(p));
+	if (seed % 2)
+		plane_set_zone(p, "a");
 	apply(p, known);
 	expect_sound(plane_maps(p));
 	reclaim_all(p);
@@ -104,6 +147,7 @@ static void live(unsigned seed, int ready)
 		_cleanup_(model_freep) struct model *m = random_model((unsigned)rand_r(&seed));
 
 		apply(p, m);
+		meddle(plane_maps(p), &seed);
 		if (rand_r(&seed) % 3 == 0)
 			plane_reclaim(p);
 	}

@@ -133,8 +133,8 @@ static int adopt_backends(struct plane *p)
 
 		if (h->nr > 1)
 			qsort_r(h->backends, h->nr, sizeof(*h->backends), backend_compare, p->m->backends);
-		if (h->state == HOLDING_LEAVING)
-			unsettle(p, id);
+		if (h->state != HOLDING_FREE)
+			unsettle(p, id); /* its counters may be off by what the agent before was about to do */
 		if (h->state == HOLDING_LEAVING || h->state == HOLDING_GONE)
 			p->departing = true;
 	}
@@ -258,6 +258,8 @@ int plane_adopt(struct plane *p, struct plane_error *err)
 
 	adopt_services(p);
 	r = adopt_backends(p);
+	if (!r)
+		r = claims_note(p);
 	if (!r)
 		r = adopt_specs(p);
 	if (!r)

@@ -4,6 +4,7 @@
  * nothing leads to are withdrawn; and one grace period retires what left.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -132,6 +133,7 @@ static int apply_once(struct plane *p, const struct model *m, struct plane_chang
 	if (!r) {
 		r = carry_out(p, &n, change, err);
 		p->fronts_unsure = r != 0;
+		p->zone_moved = p->zone_moved && r;
 		if (n.nr)
 			stamp(p);
 	}
@@ -191,6 +193,18 @@ int plane_apply(struct plane *p, const struct model *m, struct plane_change *ret
 	if (!r)
 		*ret = change;
 	return r;
+}
+
+void plane_set_zone(struct plane *p, const char *zone)
+{
+	char *copy = zone && *zone ? strdup(zone) : NULL;
+
+	if (zone && *zone && !copy)
+		return; /* the old one stays: no memory for a few bytes is no time to move load */
+	if (p->zone && copy ? strcmp(p->zone, copy) : p->zone != copy)
+		p->zone_moved = true;
+	free(p->zone);
+	p->zone = copy;
 }
 
 void plane_set_callers(struct plane *p, bool on)

@@ -6,52 +6,7 @@
 #include <arpa/inet.h>
 
 #include "base/cleanup.h"
-#include "lb/tables.h"
 #include "plane/state.h"
-
-static int scratch_reserve(struct scratch *s, size_t nr)
-{
-	uint16_t *weights;
-	uint64_t *keys;
-
-	if (nr <= s->room)
-		return 0;
-	weights = reallocarray(s->weights, nr, sizeof(*weights));
-	if (!weights)
-		return -ENOMEM;
-	s->weights = weights;
-	keys = reallocarray(s->keys, nr, sizeof(*keys));
-	if (!keys)
-		return -ENOMEM;
-	s->keys = keys;
-	s->room = nr;
-	return 0;
-}
-
-static size_t slots_max(const struct service *want)
-{
-	return want->nr_endpoints > WEFT_SLOTS_PER_SERVICE ? want->nr_endpoints : WEFT_SLOTS_PER_SERVICE;
-}
-
-int draft_slots(struct plane *p, const struct service *want, uint32_t *ret_nr_slots, uint32_t *ret_table_size)
-{
-	size_t n = want->nr_endpoints;
-	int r;
-
-	r = scratch_reserve(&p->scratch, n + 1);
-	if (r)
-		return r;
-	for (size_t i = 0; i < n; i++)
-		p->scratch.weights[i] = want->endpoints[i].weight;
-	*ret_nr_slots = (uint32_t)lb_slots_count(p->scratch.weights, n, slots_max(want));
-	*ret_table_size = want->lb == WEFT_LB_MAGLEV && *ret_nr_slots ? want->maglev_size : 0;
-	return 0;
-}
-
-int draft_fill_slots(struct plane *p, const struct service *want, uint32_t *slots, uint32_t nr_slots)
-{
-	return lb_slots_fill(p->scratch.weights, want->nr_endpoints, slots_max(want), slots, nr_slots);
-}
 
 static int compare(const struct endpoint *e, const struct weft_backend *b)
 {
@@ -146,42 +101,29 @@ static int draft_backends(struct plane *p, struct draft *d, struct plane_error *
 	return 0;
 }
 
-static int draft_table(struct plane *p, struct draft *d)
+/* Slots and tables, side by side in one extent. */
+static int draft_extent(struct plane *p, struct draft *d, const struct shape *shape, struct plane_error *err)
 {
-	const struct service *want = d->want;
-	uint32_t *table = p->m->slots + d->slot_base + d->nr_slots;
-
-	for (size_t i = 0; i < want->nr_endpoints; i++)
-		p->scratch.keys[i] = lb_endpoint_key(want->endpoints[i].addr.byte, want->endpoints[i].port);
-	return lb_maglev_fill(p->scratch.keys, p->scratch.weights, want->nr_endpoints, table, d->table_size);
-}
-
-/* Slots and table, side by side in one extent. */
-static int draft_extent(struct plane *p, struct draft *d, struct plane_error *err)
-{
-	uint32_t nr, *slots;
+	uint32_t *slots;
 	int r;
 
-	nr = d->nr_slots + d->table_size;
-	r = arena_alloc(&p->arena, nr, &d->slot_base);
-	if (r) {
-		d->nr_slots = d->table_size = 0;
+	r = arena_alloc(&p->arena, shape->total, &d->slot_base);
+	if (r)
 		return plane_fail(
 			err, r,
 			"map 'weft_slots' has no room for the %u slots of service '%s' beside those in use; enlarge "
 			"limits.slots (now %u)",
-			nr, d->want->name, p->m->capacity[PLANE_MAP_SLOTS]);
-	}
+			shape->total, d->want->name, p->m->capacity[PLANE_MAP_SLOTS]);
+	/* Not before: until the extent is there, there is none to give back. */
+	d->shape = *shape;
 	slots = p->m->slots + d->slot_base;
-	r = draft_fill_slots(p, d->want, slots, d->nr_slots);
-	if (!r && d->table_size)
-		r = draft_table(p, d);
+	r = shape_fill(p, d->want, shape, true, slots);
 	if (r)
 		return plane_fail(err, r, "cannot compute the slots of service '%s': %s", d->want->name,
 				  r == -EINVAL
 					  ? "the maglev table is smaller than the number of endpoints, or not a prime"
 					  : "no memory");
-	for (uint32_t i = 0; i < nr; i++)
+	for (uint32_t i = 0; i < shape->total; i++)
 		slots[i] = d->backends[slots[i]] & DRAFT_ID;
 	return 0;
 }
@@ -206,10 +148,10 @@ int holding_reserve(struct plane *p, uint32_t service, uint32_t nr_removed)
 
 static int draft_try(struct plane *p, struct draft *d, struct plane_error *err)
 {
-	uint32_t nr_slots, table_size;
+	struct shape shape;
 	int r;
 
-	r = draft_slots(p, d->want, &nr_slots, &table_size);
+	r = shape_make(p, d->want, &shape);
 	if (r)
 		return plane_fail(err, r, "no memory for the endpoints of service '%s'", d->want->name);
 	r = draft_backends(p, d, err);
@@ -221,10 +163,7 @@ static int draft_try(struct plane *p, struct draft *d, struct plane_error *err)
 	if (!d->spec)
 		return plane_fail(err, -ENOSPC, "map 'weft_specs' is full; enlarge limits.specs (now %u)",
 				  p->m->capacity[PLANE_MAP_SPECS] - 1);
-	/* Not before: until the extent is there, there is none to give back. */
-	d->nr_slots = nr_slots;
-	d->table_size = table_size;
-	return draft_extent(p, d, err);
+	return draft_extent(p, d, &shape, err);
 }
 
 int draft_make(struct plane *p, uint32_t service, struct service *want, struct draft *ret, struct plane_error *err)
@@ -248,7 +187,7 @@ void draft_undo(struct plane *p, struct draft *d)
 			ids_free(&p->backends, d->backends[i] & DRAFT_ID);
 	if (d->spec)
 		ids_free(&p->specs, d->spec);
-	arena_free(&p->arena, d->slot_base, d->nr_slots + d->table_size);
+	arena_free(&p->arena, d->slot_base, d->shape.total);
 	free(MOVE(d->backends, NULL));
 	free(MOVE(d->removed, NULL));
 }

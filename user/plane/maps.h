@@ -27,7 +27,7 @@
 	X(PEERS, "weft_peers", "services that an unconnected UDP socket talks to")                                     \
 	X(AFFINITY, "weft_affinity", "session affinity")                                                               \
 	X(COUNTS, "weft_counts", "how often each thing happened")                                                      \
-	X(EDGES, "weft_edges", "traffic from each caller to each endpoint")                                              \
+	X(EDGES, "weft_edges", "traffic from each caller to each endpoint")                                            \
 	X(EVENTS, "weft_events", "what the operator's log is told")
 
 enum plane_map {
@@ -102,6 +102,17 @@ static inline uint64_t spec_slots(const struct weft_spec *spec)
 		n += (uint64_t)spec->level[i].nr_slots + spec->level[i].table_size;
 	return n;
 }
+
+/*
+ * Change weft_bstate.out of an endpoint and, as the programs do, the counters of its service. 1: it was a change; 0:
+ * not; -ENOENT: {backend, gen} is no endpoint any more; -EPERM: the maps are read-only.
+ */
+int maps_out_set(const struct maps *m, uint32_t backend, uint32_t gen, uint32_t bits);
+int maps_out_clear(const struct maps *m, uint32_t backend, uint32_t gen, uint32_t bits);
+/* Ends an ejection before its time. 1: done; 0: it is not ejected; -ENOENT, -EPERM. */
+int maps_uneject(const struct maps *m, uint32_t backend, uint64_t now_ns);
+/* The counter that goes with .out, for the functions of weft/outlier.h; NULL: the endpoint is not in service. */
+uint32_t *maps_unavailable(const struct maps *m, uint32_t backend);
 
 /* Elements in use: of hashes by walking, of arrays by their USED flags, of slots by the specs in use. */
 struct map_usage {

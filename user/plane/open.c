@@ -156,8 +156,9 @@ void plane_close(struct plane *p)
 	arena_done(&p->arena);
 	fronts_done(&p->fronts);
 	free(p->order);
-	free(p->scratch.weights);
-	free(p->scratch.keys);
+	scratch_done(&p->scratch);
+	free(p->claims);
+	free(p->zone);
 	free(p->dir);
 	free(p->cgroup);
 	free(p->lock_path);

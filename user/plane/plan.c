@@ -22,6 +22,15 @@ static int plan_add(struct plan *n, enum step_kind kind, uint32_t id, struct ser
 	return 0;
 }
 
+static bool plan_differs(struct plane *p, uint32_t id, const struct service *want)
+{
+	const struct service *applied = p->held[id].applied;
+
+	if (applied && applied != want && !service_equal(applied, want))
+		return true;
+	return (!applied || p->zone_moved) && !publish_is_same(p, id, want);
+}
+
 /* A service that is there under the name of @want. */
 static int plan_match(struct plane *p, struct plan *n, uint32_t id, struct service *want, struct plane_change *change)
 {
@@ -29,7 +38,7 @@ static int plan_match(struct plane *p, struct plan *n, uint32_t id, struct servi
 
 	if (h->state != HOLDING_LIVE)
 		return plan_add(n, STEP_REVIVE, id, want);
-	if (h->applied ? h->applied != want && !service_equal(h->applied, want) : !publish_is_same(p, id, want))
+	if (plan_differs(p, id, want))
 		return plan_add(n, STEP_CHANGE, id, want);
 	if (h->applied != want) {
 		service_unref(h->applied);
@@ -82,7 +91,7 @@ static uint32_t published_slots(const struct plane *p, uint32_t service)
 static int plan_check(struct plane *p, struct plan *n, size_t nr_services, struct plane_error *err)
 {
 	uint64_t endpoints = p->nr_endpoints, slots = p->nr_slots;
-	uint32_t nr_slots, table;
+	struct shape shape;
 
 	for (size_t i = 0; i < n->nr; i++) {
 		const struct step *s = &n->steps[i];
@@ -93,10 +102,10 @@ static int plan_check(struct plane *p, struct plan *n, size_t nr_services, struc
 		}
 		if (!s->want)
 			continue;
-		if (draft_slots(p, s->want, &nr_slots, &table))
+		if (shape_make(p, s->want, &shape))
 			return plane_fail(err, -ENOMEM, "no memory to look at the services");
 		endpoints += s->want->nr_endpoints;
-		slots += nr_slots + table;
+		slots += shape.total;
 	}
 	if (nr_services > p->services.capacity - 1)
 		return plane_fail(err, -ENOSPC, "limits.services is %u, there are %zu services; nothing was changed",

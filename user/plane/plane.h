@@ -63,6 +63,9 @@ struct plane_change {
  */
 int plane_apply(struct plane *p, const struct model *m, struct plane_change *ret, struct plane_error *err);
 
+/* This node's zone from the next plane_apply() on, which then looks at every service again; NULL: not known. Copied. */
+void plane_set_zone(struct plane *p, const char *zone);
+
 /* Turns callers on or off in the kernel, at once. */
 void plane_set_callers(struct plane *p, bool on);
 

@@ -3,11 +3,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "base/cleanup.h"
 #include "plane/state.h"
+#include "weft/outlier.h"
 
 void unsettle(struct plane *p, uint32_t service)
 {
@@ -29,6 +31,19 @@ void clear_ready(struct plane *p, uint32_t id)
 		store16(&b->flags, b->flags & (uint16_t)~WEFT_BACKEND_F_READY);
 }
 
+/* Who left its service must not take a place among its ejected ones. */
+static void end_ejections(struct plane *p, const struct holding *h)
+{
+	struct timespec t;
+
+	for (uint32_t i = 0; i < h->nr_draining; i++) {
+		if (!(p->m->bstate[h->draining[i].id].out & WEFT_OUT_EJECTED))
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		maps_uneject(p->m, h->draining[i].id, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+	}
+}
+
 /* No program holds what was withdrawn any more: its endpoints take nothing new from now on. */
 static void settle(struct plane *p, uint32_t service)
 {
@@ -48,6 +63,9 @@ static void settle(struct plane *p, uint32_t service)
 		d->since = p->graces;
 		p->resting = true;
 	}
+	end_ejections(p, h);
+	if (!recount(p, service))
+		unsettle(p, service);
 }
 
 static void clear_spec(void *maps, uint32_t id)
@@ -73,6 +91,7 @@ int pass_grace(struct plane *p)
 		p->held[id].unsettled = false;
 		settle(p, id);
 	}
+	claims_finish(p);
 	/* Only after settle(): until then a withdrawn service still points to its spec. */
 	ids_wake(&p->specs, clear_spec, p->m);
 	if (arena_wake(&p->arena))
@@ -152,5 +171,6 @@ unsigned plane_reclaim(struct plane *p)
 		departing = reclaim_drained(p);
 	if (p->edges_stale)
 		edges_reclaim(p);
+	recount_some(p);
 	return departing + p->nr_draining + p->specs.nr_resting;
 }

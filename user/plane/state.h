@@ -3,6 +3,7 @@
 #ifndef PLANE_STATE_H
 #define PLANE_STATE_H
 
+#include "lb/levels.h"
 #include "plane/arena.h"
 #include "plane/fronts.h"
 #include "plane/grace.h"
@@ -42,7 +43,15 @@ struct holding {
 struct scratch {
 	uint16_t *weights;
 	uint64_t *keys;
+	uint8_t *level; /* of each endpoint, as the last shape_make() found */
 	size_t room;
+};
+void scratch_done(struct scratch *s);
+
+/* An ejection or a return that somebody had begun. */
+struct claim {
+	uint32_t backend;
+	uint64_t word;
 };
 
 struct plane {
@@ -68,7 +77,12 @@ struct plane {
 	bool departing;	       /* some services are LEAVING or GONE */
 	bool fronts_dirty;     /* elements of weft_frontends were given back: no insertion before a grace period */
 	bool fronts_unsure;    /* what each service's addresses are is not known: compare all */
+	bool zone_moved;       /* what is published may have the levels of another zone */
 	bool edges_stale;      /* rows of weft_edges belong to endpoints that are gone */
+	uint32_t next_tally;   /* service that recount_some() looks at next */
+	char *zone;	       /* this node's; NULL: not known */
+	struct claim *claims;  /* ejections that were under way when the maps were taken over */
+	size_t nr_claims;
 	struct scratch scratch;
 };
 
@@ -105,6 +119,22 @@ bool kernel_has_retval(void);
 bool kernel_has_sk_error(void);
 uint32_t kernel_hz(void); /* ticks per second; 0: not known */
 
+/* shape.c: a service in the arena. */
+struct shape {
+	struct lb_levels levels;
+	uint32_t nr_slots[WEFT_LEVELS], table_size[WEFT_LEVELS];
+	uint32_t total; /* elements: for each level slots, then table */
+};
+/* 0 or -ENOMEM. The level of each endpoint is in p->scratch until the next call. */
+int shape_make(struct plane *p, const struct service *want, struct shape *ret);
+/* Fills @slots (.total of them) with indices of endpoints; the tables only when asked. 0, -ENOMEM, -EINVAL: a table is
+ * too small or no prime. After shape_make() of the same service. */
+int shape_fill(struct plane *p, const struct service *want, const struct shape *s, bool tables, uint32_t *slots);
+
+/* spec.c: likewise after shape_make(). */
+struct weft_spec spec_make(const struct plane *p, uint32_t service, const struct service *want, const struct shape *s,
+			   uint32_t base, uint32_t serial);
+
 /* draft.c: everything that can fail in publishing a service, done where no reader looks. */
 #define DRAFT_NEW     0x80000000u
 #define DRAFT_REVIVED 0x40000000u
@@ -115,13 +145,12 @@ struct draft {
 	uint32_t *backends; /* ids with DRAFT_ bits, in the order of want->endpoints */
 	uint32_t *removed;  /* ids */
 	uint32_t nr_new, nr_revived, nr_removed;
-	uint32_t slot_base, nr_slots, table_size;
+	uint32_t slot_base;
+	struct shape shape;
 };
+/* What is in p->scratch afterwards belongs to it: publish() must follow before the next one. */
 int draft_make(struct plane *p, uint32_t service, struct service *want, struct draft *ret, struct plane_error *err);
 void draft_undo(struct plane *p, struct draft *d);
-int draft_slots(struct plane *p, const struct service *want, uint32_t *ret_nr_slots, uint32_t *ret_table_size);
-/* Fills @slots with indices of endpoints. The weights are those that draft_slots() found. */
-int draft_fill_slots(struct plane *p, const struct service *want, uint32_t *slots, uint32_t nr_slots);
 
 /* Room for what publishing and withdrawing have to note, so that neither can fail. 0 or -ENOMEM. */
 int holding_reserve(struct plane *p, uint32_t service, uint32_t nr_removed);
@@ -140,6 +169,12 @@ int frontends_check(struct plane *p, struct plane_error *err);
 int frontends_add(struct plane *p, struct plane_error *err);
 int frontends_move(struct plane *p); /* moves.c */
 int frontends_remove(struct plane *p, struct plane_error *err);
+
+/* recount.c */
+bool recount(struct plane *p, uint32_t service); /* true: the counters of the service were right */
+void recount_some(struct plane *p);
+int claims_note(struct plane *p);
+void claims_finish(struct plane *p);
 
 /* reclaim.c */
 void unsettle(struct plane *p, uint32_t service);
