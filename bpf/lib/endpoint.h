@@ -20,12 +20,13 @@ static __always_inline __u32 service_spec(__u32 service)
 	return s ? *(volatile const __u32 *)&s->spec : 0;
 }
 
-/* The counter of endpoints out of service that @b belongs to. */
+/* The counter of endpoints out of service that @b belongs to; NULL: it has left its service, or has weight 0. */
 static __always_inline __u32 *endpoint_unavailable(const struct weft_backend *b, struct weft_sstate *s)
 {
+	bool ready = *(volatile const __u16 *)&b->flags & WEFT_BACKEND_F_READY;
 	__u32 level = b->level;
 
-	return level < WEFT_LEVELS ? &s->unavailable[level] : NULL;
+	return ready && level < WEFT_LEVELS ? &s->unavailable[level] : NULL;
 }
 
 /* Takes a place in .active, and in .pending with @pending, within the limits given (0: none). 1: taken. */
@@ -116,7 +117,8 @@ __weak __noinline int endpoint_blame(__u32 spec_id, __u32 backend, __u32 gen, __
 	struct weft_sstate *s;
 	__u32 service;
 
-	if (!b || !state || !spec || b->gen != gen || b->service != spec->service)
+	if (!b || !state || !spec || b->gen != gen || b->service != spec->service ||
+	    !(*(volatile const __u16 *)&b->flags & WEFT_BACKEND_F_READY))
 		return 0;
 	service = spec->service;
 	s = bpf_map_lookup_elem(&weft_sstate, &service);

@@ -51,12 +51,13 @@ static __always_inline bool flow_let_go(struct weft_flow *flow)
 	if (!__sync_lock_test_and_set(&flow->held, 0))
 		return false;
 	flow_waits_no_more(flow);
-	state = bpf_map_lookup_elem(&weft_bstate, &flow->backend);
-	if (state)
-		weft_limit_give_back(&state->active);
 	s = bpf_map_lookup_elem(&weft_sstate, &flow->service);
 	if (s)
 		weft_limit_give_back(&s->active);
+	/* Last: at 0 the agent may give backend and service to others. */
+	state = bpf_map_lookup_elem(&weft_bstate, &flow->backend);
+	if (state)
+		weft_limit_give_back(&state->active);
 	return true;
 }
 
