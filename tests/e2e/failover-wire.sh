@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 # Connections that failed over carry their bytes exactly, in both directions, with checksum offload and without; a smaller MTU on the
-# way is found; what is on the wire has correct checksums. The client, a router and a server in a namespace each.
+# way is found; what is on the wire has correct checksums. The client, two routers and a server in a namespace each.
 . "$(dirname "$0")/lib.sh"
 command -v tcpdump >/dev/null && command -v ethtool >/dev/null || skip "needs tcpdump and ethtool"
 MEGABYTES=${MEGABYTES:-100}
 
-ns_make router
+ns_make near
+ns_make far
 ns_make server
-ip -n "$PLACE" link add up0 type veth peer name down0 netns "$PLACE-router"
-ip -n "$PLACE-router" link add up0 type veth peer name eth0 netns "$PLACE-server"
+ip -n "$PLACE" link add up0 type veth peer name down0 netns "$PLACE-near"
+ip -n "$PLACE-near" link add mid0 type veth peer name mid0 netns "$PLACE-far"
+ip -n "$PLACE-far" link add up0 type veth peer name eth0 netns "$PLACE-server"
 address() # NAMESPACE LINK IPV4 IPV6
 {
 	ip -n "$1" addr add "$3" dev "$2"
@@ -17,16 +19,25 @@ address() # NAMESPACE LINK IPV4 IPV6
 	ip -n "$1" link set "$2" up
 }
 address "$PLACE" up0 10.72.1.1/24 fd72:1::1/64
-address "$PLACE-router" down0 10.72.1.2/24 fd72:1::2/64
-address "$PLACE-router" up0 10.72.2.1/24 fd72:2::1/64
+address "$PLACE-near" down0 10.72.1.2/24 fd72:1::2/64
+address "$PLACE-near" mid0 10.72.3.1/24 fd72:3::1/64
+address "$PLACE-far" mid0 10.72.3.2/24 fd72:3::2/64
+address "$PLACE-far" up0 10.72.2.1/24 fd72:2::1/64
 address "$PLACE-server" eth0 10.72.2.2/24 fd72:2::2/64
-in_ns "$PLACE-router" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
-ip -n "$PLACE" route add default via 10.72.1.2
-ip -n "$PLACE" -6 route add default via fd72:1::2
-ip -n "$PLACE-server" route add default via 10.72.2.1
-ip -n "$PLACE-server" -6 route add default via fd72:2::1
-ip -n "$PLACE-router" route add blackhole 10.72.9.0/24
-ip -n "$PLACE-router" route add blackhole fd72:9::/64
+for ns in near far; do
+	in_ns "$PLACE-$ns" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+done
+default() # NAMESPACE IPV4 IPV6
+{
+	ip -n "$1" route add default via "$2"
+	ip -n "$1" -6 route add default via "$3"
+}
+default "$PLACE" 10.72.1.2 fd72:1::2
+default "$PLACE-near" 10.72.3.2 fd72:3::2
+default "$PLACE-far" 10.72.3.1 fd72:3::1
+default "$PLACE-server" 10.72.2.1 fd72:2::1
+ip -n "$PLACE-near" route add blackhole 10.72.9.0/24
+ip -n "$PLACE-near" route add blackhole fd72:9::/64
 
 cat >"$DIR/peer.py" <<'END'
 # server: for each connection takes N bytes, answers with their SHA-256, and then with as many of its own and theirs.
@@ -98,7 +109,7 @@ offload() # on|off
 {
 	local ns
 
-	for ns in "$PLACE up0" "$PLACE-router down0" "$PLACE-router up0" "$PLACE-server eth0"; do
+	for ns in "$PLACE up0" "$PLACE-near down0" "$PLACE-near mid0" "$PLACE-far mid0" "$PLACE-far up0" "$PLACE-server eth0"; do
 		set -- "$1" $ns
 		in_ns "$2" ethtool -K "$3" tx "$1" rx "$1" tso "$1" gso "$1" gro "$1" >/dev/null 2>&1 || true
 	done
@@ -132,13 +143,13 @@ echo "captured at the server: $right checksums correct, $wrong wrong"
 [ "$right" -gt 1000 ] || fail "only $right checksums in the capture"
 assert_eq "$wrong" 0 "wrong checksums on the wire"
 
-# The far link shrinks: the router says so, about a connection that our socket knows by another name.
+# The link between the routers shrinks: the near one says so, about a connection that our socket knows by another name.
 offload on
-ip -n "$PLACE-router" link set up0 mtu 1280
-ip -n "$PLACE-server" link set eth0 mtu 1280
+ip -n "$PLACE-near" link set mid0 mtu 1280
+ip -n "$PLACE-far" link set mid0 mtu 1280
 for to in $services; do
 	mtu=$(exchange "MTU 1280, $to" "$to" 5)
-	echo "MTU 1280 behind the router, $to: 5 MB each way, the client found $mtu"
+	echo "MTU 1280 on the way, $to: 5 MB each way, the client found $mtu"
 	assert_eq "$mtu" 1280 "path MTU of $to"
 done
 metrics | grep -qE 'weft_decisions_total\{.*reason="icmp_translated"\} [1-9]' || fail "no ICMP error was translated"
