@@ -92,7 +92,8 @@ static uint32_t first_handle(const char *dir)
 	return (hash & 0x7fffff00u) + 1;
 }
 
-/* The filter that runs program @wanted; with @wanted 0, the first handle that no filter has. 0 when there is none. */
+/* The filter that runs program @wanted; with @wanted 0, the first handle that no filter has. 0 when there is none. "Not
+ * there" has many numbers: no filter of that handle, none of that priority, none at all. */
 static uint32_t find_handle(const char *dir, int ifindex, enum tc_direction d, uint32_t wanted)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, d);
@@ -102,7 +103,7 @@ static uint32_t find_handle(const char *dir, int ifindex, enum tc_direction d, u
 		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = h, .priority = PRIORITY);
 		int r = bpf_tc_query(&hook, &opts);
 
-		if (wanted ? r == 0 && opts.prog_id == wanted : r == -ENOENT)
+		if (wanted ? r == 0 && opts.prog_id == wanted : r < 0)
 			return h;
 	}
 	return 0;
@@ -148,6 +149,8 @@ static int attach_one(const char *dir, int ifindex, enum tc_direction d, int pro
 		opts.flags = BPF_TC_F_REPLACE;
 	else
 		opts.handle = find_handle(dir, ifindex, d, 0);
+	if (!opts.handle)
+		return plane_fail(err, -EEXIST, "link %d has filters of others at all handles that weft uses", ifindex);
 	pin_path(dir, ifindex, d, "_new", fresh, sizeof(fresh));
 	pin_path(dir, ifindex, d, "", path, sizeof(path));
 	unlink(fresh);

@@ -9,5 +9,9 @@
 bool probe_iterator(char *detail, size_t len);
 /* Lists the programs at the cgroup root that are not ours. */
 bool probe_neighbours(char *detail, size_t len);
+/* Can programs be attached to network links by links of BPF? */
+bool probe_tcx(char *detail, size_t len);
+/* Are the helpers there that failover calls? */
+bool probe_failover(char *detail, size_t len);
 
 #endif

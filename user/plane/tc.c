@@ -67,11 +67,6 @@ void tc_programs_free(struct tc_programs *t)
 	free(t);
 }
 
-static void tc_programs_freep(struct tc_programs **t)
-{
-	tc_programs_free(*t);
-}
-
 static int program_fd(const struct weft_bpf *skel, const char *name)
 {
 	const struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj, name);
@@ -82,16 +77,17 @@ static int program_fd(const struct weft_bpf *skel, const char *name)
 
 int tc_programs_keep(struct plane *p)
 {
-	_cleanup_(tc_programs_freep) struct tc_programs *t = calloc(1, sizeof(*t));
+	struct tc_programs *t;
 
 	if (p->tc || !p->skel)
 		return 0;
+	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	for (int f = 0; f < FRAMING_MAX; f++)
 		for (int d = 0; d < TC_DIRECTION_MAX; d++)
 			t->fd[f][d] = program_fd(p->skel, program_names[f][d]);
-	p->tc = MOVE(t, NULL);
+	p->tc = t;
 	return 0;
 }
 
@@ -123,7 +119,7 @@ static int pin_ifindex(const char *name)
 
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
 		if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
-			return atoi(name + strlen(beginnings[i]));
+			return (int)strtol(name + strlen(beginnings[i]), NULL, 10);
 	return 0;
 }
 

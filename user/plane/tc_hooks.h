@@ -30,6 +30,5 @@ uint32_t clsact_program(const char *dir, int ifindex, enum tc_direction d);
 
 /* Can links of tcx be made? */
 bool kernel_has_tcx(void);
-bool kernel_has_clsact(void);
 
 #endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Keeps the failover programs on the links that the operator wants them on, while links come, go, are renamed and move
+ * between namespaces. What is wanted is a matter of names alone, so a link that is down has its programs, too.
+ */
+#ifndef PLANE_FOLLOW_H
+#define PLANE_FOLLOW_H
+
+#include "plane/plane.h"
+
+/* Patterns of fnmatch(), NULL-terminated lists. A link is wanted when one of @include and none of @exclude matches. */
+bool plane_links_match(const char *name, const char *const *include, const char *const *exclude);
+
+/* Hears of each link that could not be had, once, until it can be. @e->text is a sentence. */
+typedef void (*plane_follow_fn)(void *ctx, const char *link, const struct plane_error *e);
+
+struct plane_follow;
+
+/* Links of the caller's network namespace. Nothing is attached yet. @p stays the caller's, and outlives it. */
+int plane_follow_new(struct plane *p, plane_follow_fn failed, void *ctx, struct plane_follow **ret,
+		     struct plane_error *err);
+/* Copies the patterns, and looks at all links when they are not those of before. 0, or negative errno; links that
+ * refuse are @failed's matter. */
+int plane_follow_want(struct plane_follow *f, const char *const *include, const char *const *exclude);
+/* Looks at all links: attaches where programs are missing or of an older binary, detaches where nobody wants them. */
+int plane_follow_sync(struct plane_follow *f);
+/* To be called when the descriptor is readable; does not wait. 0 or negative errno. */
+int plane_follow_read(struct plane_follow *f);
+int plane_follow_fd(const struct plane_follow *f);
+/* How many links have the programs. */
+size_t plane_follow_count(const struct plane_follow *f);
+/* Stops following; programs stay attached. NULL is fine. */
+void plane_follow_free(struct plane_follow *f);
+
+#endif
