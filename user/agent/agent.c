@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "agent/http.h"
+#include "agent/links.h"
 #include "agent/notify.h"
 #include "agent/privs.h"
 #include "agent/state.h"
@@ -204,6 +205,7 @@ static int start(struct agent *a)
 	r = http_new(a, &a->http);
 	if (r < 0)
 		return log_err(r, "cannot start the server for metrics");
+	links_start(a, c);
 	r = privs_drop();
 	if (r < 0)
 		return log_err(r, "cannot give up capabilities");
@@ -217,6 +219,7 @@ static void stop(struct agent *a)
 	for (size_t i = 0; i < sizeof(a->signal) / sizeof(a->signal[0]); i++)
 		uv_close((uv_handle_t *)&a->signal[i], NULL);
 	upkeep_done(a);
+	links_done(a);
 	watch_free(a->watch);
 	while (a->jobs)
 		uv_run(&a->loop, UV_RUN_ONCE);

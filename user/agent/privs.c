@@ -14,8 +14,8 @@ static void cap_freep(cap_t *c)
 		cap_free(*c);
 }
 
-/* All that reading and writing maps takes. */
-static const cap_value_t keep[] = { CAP_BPF };
+/* BPF: reading and writing maps, and links of BPF. NET_ADMIN: attaching failover to network links that come later. */
+static const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN };
 #define NR_KEEP (sizeof(keep) / sizeof(keep[0]))
 
 /* Sets the effective set to the permitted one, or to nothing. */

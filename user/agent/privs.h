@@ -9,8 +9,8 @@
 /* At start, before anything from outside is read: effective set empty, no new privileges by exec. 0 or negative errno.
  */
 int privs_init(void);
-/* After attach and before the second thread: what is not needed any more can never be had again; CAP_BPF stays. 0 or
- * negative errno. */
+/* After attach and before the second thread: what is not needed any more can never be had again; CAP_BPF and
+ * CAP_NET_ADMIN stay. 0 or negative errno. */
 int privs_drop(void);
 
 /* Everything permitted becomes effective; leave undoes that. They do not fail where they could be called at all. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/links.h"
 #include "agent/notify.h"
 #include "agent/privs.h"
 #include "agent/state.h"
@@ -185,6 +186,7 @@ static int read_and_apply(struct agent *a, const char *const *changed, struct re
 		config_error_format(e, text, len);
 		return r;
 	}
+	links_apply(a, c);
 	if (is_in_force(a, m))
 		return 1;
 	r = reload_apply(a, c, &m, res, &pe);

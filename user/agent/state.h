@@ -12,6 +12,7 @@
 #include "telemetry/metrics.h"
 
 struct http;
+struct links;
 struct watch;
 
 struct agent {
@@ -27,6 +28,7 @@ struct agent {
 	struct plane *plane;
 	struct watch *watch;
 	struct http *http;
+	struct links *links; /* NULL: failover cannot be had */
 
 	struct metrics_agent seen;
 	struct metrics_options metrics; /* .format and .agent are the request's */
