@@ -80,8 +80,11 @@ void expect_audit_clean(const struct mesh *m)
 	_cleanup_(freep) struct drift *drift = a.drift;
 
 	ck_assert_msg(!r, "maps_audit: %d", r);
-	ck_assert_msg(!a.nr_drift, "%zu endpoints drift; the first: counted %lld, found %lld", a.nr_drift,
-		      a.nr_drift ? (long long)drift->counted : 0, a.nr_drift ? (long long)drift->found : 0);
+	ck_assert_msg(!a.nr_drift,
+		      "%zu counters drift; the first: %s of service %u, endpoint %u: counted %lld, found %lld",
+		      a.nr_drift, a.nr_drift ? drift_name(drift->what) : "", a.nr_drift ? drift->service : 0,
+		      a.nr_drift ? drift->backend : 0, a.nr_drift ? (long long)drift->counted : 0,
+		      a.nr_drift ? (long long)drift->found : 0);
 }
 
 static int add_edge(void *ctx, const struct weft_edge_key *key, const struct weft_edge *e)

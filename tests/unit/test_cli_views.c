@@ -130,7 +130,7 @@ static void say_exact(struct fixture *f, struct out *o)
 
 static void say_drift(struct fixture *f, struct out *o)
 {
-	struct drift d[] = { { .backend = 1, .counted = 2, .found = 1 } };
+	struct drift d[] = { { .service = 1, .backend = 1, .counted = 2, .found = 1 } };
 	struct audit a = { .backends = 8, .sockets = 5, .nr_drift = 1, .drift = d };
 
 	report_audit(f->view, &a, false, o);

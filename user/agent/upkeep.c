@@ -68,13 +68,14 @@ static void audit_say(const struct audit_job *job)
 		const struct weft_backend *b = &backends[d->backend];
 		uint16_t port = (uint16_t)__builtin_bswap16(b->port_be);
 
-		log_msg(LOG_L_WARNING,
-			"audit: %lld connections counted at endpoint %s, %lld found; `weft check` tells more",
-			(long long)d->counted, addr_port_format(&b->addr, port, text, sizeof(text)),
-			(long long)d->found);
+		log_msg(LOG_L_WARNING, "audit: %s at %s %s: %lld counted, %lld found; `weft check` tells more",
+			drift_name(d->what), d->backend ? "endpoint" : "service",
+			d->backend ? addr_port_format(&b->addr, port, text, sizeof(text))
+				   : job->maps->services[d->service].name,
+			(long long)d->counted, (long long)d->found);
 	}
 	if (job->audit.nr_drift > AUDIT_SAID)
-		log_msg(LOG_L_WARNING, "audit: %zu more endpoints differ", job->audit.nr_drift - AUDIT_SAID);
+		log_msg(LOG_L_WARNING, "audit: %zu more counters differ", job->audit.nr_drift - AUDIT_SAID);
 }
 
 static void audit_done(uv_work_t *work, int status)

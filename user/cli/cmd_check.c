@@ -131,8 +131,9 @@ static void settle(struct cli *cli)
 }
 
 static const struct out_column columns[] = {
-	{ "service", "SERVICE", 0 },	 { "endpoint", "ENDPOINT", 0 },	  { "counted", "COUNTED", OUT_RIGHT },
-	{ "found", "FOUND", OUT_RIGHT }, { "drift", "DRIFT", OUT_RIGHT }, { "id", "ID", OUT_RIGHT },
+	{ "service", "SERVICE", 0 },	     { "endpoint", "ENDPOINT", 0 },   { "counter", "COUNTER", 0 },
+	{ "counted", "COUNTED", OUT_RIGHT }, { "found", "FOUND", OUT_RIGHT }, { "drift", "DRIFT", OUT_RIGHT },
+	{ "id", "ID", OUT_RIGHT },
 };
 
 static void drift_table(const struct view *v, const struct audit *a, struct out *o)
@@ -143,14 +144,16 @@ static void drift_table(const struct view *v, const struct audit *a, struct out 
 	for (size_t i = 0; i < a->nr_drift; i++) {
 		const struct drift *d = &a->drift[i];
 		const struct weft_backend *b = &v->maps->backends[d->backend];
-		const struct view_service *s = view_find_id(v, b->service);
+		const struct view_service *s = view_find_id(v, d->service);
 
+		addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text));
 		out_cell(o, out_text(s ? s->name : NULL));
-		out_cell(o, out_text(addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text))));
+		out_cell(o, out_text(d->backend ? text : NULL));
+		out_cell(o, out_text(drift_name(d->what)));
 		out_cell(o, out_int(d->counted));
 		out_cell(o, out_int(d->found));
 		out_cell(o, out_int(d->counted - d->found));
-		out_cell(o, out_int(d->backend));
+		out_cell(o, out_int(d->backend ? d->backend : d->service));
 	}
 	out_end(o);
 }

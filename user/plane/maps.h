@@ -121,13 +121,28 @@ struct map_usage {
 int maps_usage(const struct maps *m, enum plane_map id, struct map_usage *ret);
 
 /*
- * Recount: what weft_bstate.active says against the sockets that hold each backend. Connections come and go while it
- * looks, so a difference counts as drift only when it stays the same over @passes looks (>= 2) at a counter that did
- * not move.
+ * Recount: counters of endpoints and services against the sockets that hold places, and against the endpoints that are
+ * out of service. Things come and go while it looks, so a difference counts as drift only when it stays the same over
+ * @passes looks (>= 2) at a counter that did not move. Columns: id, word, what is counted.
  */
+#define DRIFTS(X)                                                                                                      \
+	X(ACTIVE, "connections", "sockets that hold a place")                                                          \
+	X(PENDING, "pending", "those of them whose handshake is not done")                                             \
+	X(EJECTED, "ejected", "endpoints that are ejected")                                                            \
+	X(UNAVAILABLE, "unavailable", "endpoints of a level that take no connections")
+
+enum drift_what {
+#define X(id, name, text) DRIFT_##id,
+	DRIFTS(X)
+#undef X
+};
+const char *drift_name(enum drift_what what);
+
 struct drift {
-	uint32_t backend;
-	int64_t counted, found; /* weft_bstate.active; sockets */
+	uint32_t service, backend; /* backend 0: a counter of the service itself */
+	enum drift_what what;
+	uint32_t level;		/* of UNAVAILABLE */
+	int64_t counted, found; /* what the counter says; what there is */
 };
 struct audit {
 	uint64_t backends, sockets; /* looked at */
