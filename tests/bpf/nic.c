@@ -10,6 +10,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/classifier.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
 #include <netlink/route/qdisc.h>
 #include <netlink/route/tc.h>
@@ -79,6 +80,25 @@ void link_rename(int ifindex, const char *name)
 void link_up_down(int ifindex, bool up)
 {
 	change_link(ifindex, up ? set_up : set_down, NULL);
+}
+
+void link_enslave(int ifindex, int bridge)
+{
+	struct nl_sock *s = netlink();
+	int r = bridge ? rtnl_link_enslave_ifindex(s, bridge, ifindex) : rtnl_link_release_ifindex(s, ifindex);
+
+	nl_socket_free(s);
+	ck_assert_msg(r == 0, "cannot enslave or release link %d: %s", ifindex, nl_geterror(r));
+}
+
+int given_bridge(const char *name)
+{
+	struct nl_sock *s = netlink();
+	int r = rtnl_link_bridge_add(s, name);
+
+	nl_socket_free(s);
+	ck_assert_msg(r == 0, "cannot make a bridge: %s", nl_geterror(r));
+	return (int)if_nametoindex(name);
 }
 
 void link_move(int ifindex, pid_t to)

@@ -16,8 +16,10 @@
 int given_veth(const char *name, const char *peer); /* its ifindex */
 void link_rename(int ifindex, const char *name);
 void link_up_down(int ifindex, bool up);
-void link_move(int ifindex, pid_t to); /* into the network namespace of that process */
+void link_move(int ifindex, pid_t to);	    /* into the network namespace of that process */
+void link_enslave(int ifindex, int bridge); /* 0: sets it free */
 void link_remove(int ifindex);
+int given_bridge(const char *name);
 
 unsigned nr_filters(int ifindex, uint32_t parent);
 #define FILTERS_IN(ifindex)  nr_filters(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS))

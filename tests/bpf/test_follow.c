@@ -84,6 +84,36 @@ START_TEST(a_name_decides_and_may_change)
 }
 END_TEST
 
+/* The kernel says "gone" of the port, not of the link, when one leaves its bridge. */
+START_TEST(a_port_that_leaves_its_bridge_stays)
+{
+	struct plane_follow *f = given_follower(all, none);
+	int veth = given_veth("weft0", "weft1"), bridge = given_bridge("weftbr");
+
+	ck_assert(WITHIN(2000, follows(f, veth) && follows(f, bridge)));
+	link_enslave(veth, bridge);
+	link_enslave(veth, 0);
+	link_rename(bridge, "last"); /* comes after what is of interest */
+	ck_assert(follows(f, veth));
+	ck_assert_uint_eq(plane_follow_count(f), 4);
+	link_remove(bridge);
+	ck_assert(WITHIN(2000, !follows(f, bridge)));
+	ck_assert(is_attached(veth));
+	plane_follow_free(f);
+}
+END_TEST
+
+START_TEST(one_look_is_enough_for_who_does_not_stay)
+{
+	struct plane_error err = { "" };
+
+	ck_assert_int_eq(plane_follow_once(mesh.plane, all, none, on_failed, NULL, &err), 1);
+	ck_assert(is_attached(LO));
+	ck_assert_int_eq(plane_follow_once(mesh.plane, none, none, on_failed, NULL, &err), 0);
+	ck_assert(!is_attached(LO));
+}
+END_TEST
+
 /* As container runtimes do: made here, then moved into the pod. */
 START_TEST(a_link_that_moves_away_is_let_go)
 {
@@ -171,6 +201,8 @@ static Suite *follow_suite(void)
 	TCase *c = suite_case(s, "following", 30);
 	tcase_add_test(c, links_are_followed_as_they_come_and_go);
 	tcase_add_test(c, a_name_decides_and_may_change);
+	tcase_add_test(c, a_port_that_leaves_its_bridge_stays);
+	tcase_add_test(c, one_look_is_enough_for_who_does_not_stay);
 	tcase_add_test(c, a_link_that_moves_away_is_let_go);
 	tcase_add_test(c, what_was_missed_is_looked_up);
 	tcase_add_test(c, links_that_vanished_while_no_agent_ran_leave_no_pins);

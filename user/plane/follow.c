@@ -265,3 +265,21 @@ void plane_follow_free(struct plane_follow *f)
 	free(f->links);
 	free(f);
 }
+
+int plane_follow_once(struct plane *p, const char *const *include, const char *const *exclude, plane_follow_fn failed,
+		      void *ctx, struct plane_error *err)
+{
+	struct plane_follow *f = NULL;
+	int r;
+
+	r = plane_follow_new(p, failed, ctx, &f, err);
+	if (r < 0)
+		return r;
+	r = plane_follow_want(f, include, exclude);
+	if (r < 0)
+		plane_fail(err, r, "cannot look at all network links: %s", log_strerror(r));
+	else
+		r = (int)plane_follow_count(f);
+	plane_follow_free(f);
+	return r;
+}

@@ -29,6 +29,10 @@ int plane_follow_read(struct plane_follow *f);
 int plane_follow_fd(const struct plane_follow *f);
 /* How many links have the programs. */
 size_t plane_follow_count(const struct plane_follow *f);
+/* The same for who does not stay: attaches and detaches as links are now. How many links have the programs, or negative
+ * errno and *err. */
+int plane_follow_once(struct plane *p, const char *const *include, const char *const *exclude, plane_follow_fn failed,
+		      void *ctx, struct plane_error *err);
 /* Stops following; programs stay attached. NULL is fine. */
 void plane_follow_free(struct plane_follow *f);
 
