@@ -69,7 +69,7 @@ static void set_down(struct rtnl_link *l, const char *unused)
 
 static void set_namespace(struct rtnl_link *l, const char *pid)
 {
-	rtnl_link_set_ns_pid(l, (pid_t)atoi(pid));
+	rtnl_link_set_ns_pid(l, (pid_t)strtol(pid, NULL, 10));
 }
 
 void link_rename(int ifindex, const char *name)
