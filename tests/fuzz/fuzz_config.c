@@ -77,7 +77,7 @@ static void try_settings(const char *text, size_t size)
 static void try_services(const char *text, size_t size)
 {
 	_cleanup_(model_freep) struct model *m = model_new();
-	struct config_limits limits = { 10, 10, 10, 10, 100000, 10, 10 };
+	struct config_limits limits = { 10, 10, 10, 10, 100000, 10, 10, 10, 10 };
 	struct config_error e;
 	int r;
 

@@ -194,12 +194,12 @@ static const struct {
 	struct config_limits limits;
 	const char *key; /* NULL: fits */
 } fits[] = {
-	{ { 3, 4, 3, 6, 65537, 16, 16 }, NULL },
-	{ { 2, 4, 3, 6, 65537, 16, 16 }, "limits.services" },
-	{ { 3, 3, 3, 6, 65537, 16, 16 }, "limits.frontends" },
-	{ { 3, 4, 2, 6, 65537, 16, 16 }, "limits.specs" },
-	{ { 3, 4, 3, 5, 65537, 16, 16 }, "limits.endpoints" },
-	{ { 3, 4, 3, 6, 65536, 16, 16 }, "limits.slots" },
+	{ { 3, 4, 3, 6, 65537, 16, 16, 16, 16 }, NULL },
+	{ { 2, 4, 3, 6, 65537, 16, 16, 16, 16 }, "limits.services" },
+	{ { 3, 3, 3, 6, 65537, 16, 16, 16, 16 }, "limits.frontends" },
+	{ { 3, 4, 2, 6, 65537, 16, 16, 16, 16 }, "limits.specs" },
+	{ { 3, 4, 3, 5, 65537, 16, 16, 16, 16 }, "limits.endpoints" },
+	{ { 3, 4, 3, 6, 65536, 16, 16, 16, 16 }, "limits.slots" },
 };
 
 START_TEST(what_does_not_fit_is_refused)

@@ -7,13 +7,21 @@
 #include "base/cleanup.h"
 #include "config/settings.h"
 
+static void free_texts(char **texts)
+{
+	for (char **text = texts; text && *text; text++)
+		free(*text);
+	free(texts);
+}
+
 void config_free(struct config *c)
 {
 	if (!c)
 		return;
-	for (char **source = c->sources; source && *source; source++)
-		free(*source);
-	free(c->sources);
+	free_texts(c->sources);
+	free_texts(c->links_include);
+	free_texts(c->links_exclude);
+	free(c->zone);
 	free(c->file);
 	free(c->instance);
 	free(c->cgroup);
@@ -31,12 +39,25 @@ static int set_default(char **value, const char *text)
 	return *value ? 0 : -ENOMEM;
 }
 
+/* A list with @first, or with nothing. */
+static int set_default_list(char ***list, const char *first)
+{
+	if (*list)
+		return 0;
+	*list = calloc(2, sizeof(**list));
+	if (!*list || (first && !((*list)[0] = strdup(first))))
+		return -ENOMEM;
+	return 0;
+}
+
 int config_set_defaults(struct config *c)
 {
 	char socket[64];
 
 	if (set_default(&c->instance, "default") || set_default(&c->bpffs, "/sys/fs/bpf") ||
 	    set_default(&c->metrics_listen, "127.0.0.1:9464"))
+		return -ENOMEM;
+	if (set_default_list(&c->links_include, "*") || set_default_list(&c->links_exclude, NULL))
 		return -ENOMEM;
 	snprintf(socket, sizeof(socket), "/run/weft/%s.sock", c->instance);
 	return set_default(&c->socket, socket);

@@ -24,7 +24,7 @@ struct config_error {
 char *config_error_format(const struct config_error *e, char *text, size_t len);
 
 struct config_limits { /* map capacities; WEFT_DEF_* when not given */
-	uint32_t services, frontends, specs, backends, slots, affinity, edges;
+	uint32_t services, frontends, specs, backends, slots, affinity, edges, handshakes, nat;
 };
 
 struct config {
@@ -39,6 +39,9 @@ struct config {
 	uint32_t metrics_max_series; /* default 100000: label sets of services, endpoints and callers in one page */
 	uint32_t audit_ms;	     /* recount of active connections; default 60000; 0: off */
 	struct config_limits limits;
+	char *zone;	      /* of this node; NULL: not given */
+	char **links_include; /* patterns of network links that failover works on; NULL terminated; default "*" */
+	char **links_exclude; /* and of those that it does not, all the same; default none */
 	char **sources; /* glob patterns of service files, made absolute against the folder of @file; NULL terminated */
 	struct model *model; /* the services written in the file itself; not sealed */
 };

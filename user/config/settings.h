@@ -14,7 +14,9 @@
 	X("endpoints", backends, WEFT_DEF_BACKENDS, 2, 4194304)                                                        \
 	X("slots", slots, WEFT_DEF_SLOTS, 1024, 268435456)                                                             \
 	X("affinity", affinity, WEFT_DEF_AFFINITY, 16, 16777216)                                                       \
-	X("edges", edges, WEFT_DEF_EDGES, 16, 16777216)
+	X("edges", edges, WEFT_DEF_EDGES, 16, 16777216)                                                                \
+	X("handshakes", handshakes, WEFT_DEF_HANDSHAKES, 16, 16777216)                                                 \
+	X("nat", nat, WEFT_DEF_NAT, 16, 16777216)
 
 #define CONFIG_SOURCES_MAX 256
 

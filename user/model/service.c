@@ -24,6 +24,16 @@ struct service *service_new(const char *name)
 	s->affinity = WEFT_CLIENT_NONE;
 	s->affinity_ms = AFFINITY_DEF_MS;
 	s->maglev_size = WEFT_MAGLEV_DEF;
+	s->connect_timeout_ms = 5000;
+	s->failover = true;
+	s->drain_ms = 60000;
+	s->slow_start_percent = 10;
+	s->panic_percent = 50;
+	s->zone_endpoints = 6;
+	limits_init(&s->limits);
+	ejection_init(&s->ejection);
+	breaker_init(&s->breaker);
+	health_check_init(&s->check);
 	s->refs = 1;
 	return MOVE(s, NULL);
 }
@@ -38,6 +48,7 @@ void service_unref(struct service *s)
 {
 	if (!s || --s->refs)
 		return;
+	health_check_done(&s->check);
 	free(s->name);
 	free(s->frontends);
 	free(s->endpoints);
@@ -164,11 +175,22 @@ static bool endpoints_equal(const struct service *a, const struct service *b)
 	return true;
 }
 
+/* Also for what has no effect now, such as the numbers of a breaker that is off: a reload then says that it changed. */
+static bool resilience_equal(const struct service *a, const struct service *b)
+{
+	return a->connect_timeout_ms == b->connect_timeout_ms && a->failover == b->failover &&
+	       a->drain_ms == b->drain_ms && a->slow_start_ms == b->slow_start_ms &&
+	       a->slow_start_percent == b->slow_start_percent && a->panic_percent == b->panic_percent &&
+	       a->zone_aware == b->zone_aware && a->zone_endpoints == b->zone_endpoints &&
+	       limits_equal(&a->limits, &b->limits) && ejection_equal(&a->ejection, &b->ejection) &&
+	       breaker_equal(&a->breaker, &b->breaker) && health_check_equal(&a->check, &b->check);
+}
+
 bool service_equal(const struct service *a, const struct service *b)
 {
 	if (a == b)
 		return true;
 	return a->proto == b->proto && a->lb == b->lb && a->hash_by == b->hash_by && a->affinity == b->affinity &&
 	       a->affinity_ms == b->affinity_ms && a->maglev_size == b->maglev_size && !strcmp(a->name, b->name) &&
-	       frontends_equal(a, b) && endpoints_equal(a, b);
+	       resilience_equal(a, b) && frontends_equal(a, b) && endpoints_equal(a, b);
 }
