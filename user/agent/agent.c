@@ -89,7 +89,8 @@ static int open_plane(struct agent *a, const struct config *c, enum plane_opened
 		.instance = a->settings.instance,
 		.cgroup = a->settings.cgroup,
 		.lock_dir = RUN_DIR,
-		.limits = { l->services, l->frontends, l->specs, l->backends, l->slots, l->affinity, l->edges },
+		.limits = { l->services, l->frontends, l->specs, l->backends, l->slots, l->affinity, l->edges,
+			    l->handshakes, l->nat },
 		.callers = c->metrics_callers,
 	};
 	int r;
@@ -219,6 +220,7 @@ static void stop(struct agent *a)
 	for (size_t i = 0; i < sizeof(a->signal) / sizeof(a->signal[0]); i++)
 		uv_close((uv_handle_t *)&a->signal[i], NULL);
 	upkeep_done(a);
+	agent_health_done(a);
 	links_done(a);
 	watch_free(a->watch);
 	while (a->jobs)

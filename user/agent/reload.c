@@ -139,6 +139,7 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 	int r;
 
 	privs_enter();
+	plane_set_zone(a->plane, c->zone);
 	r = plane_apply(a->plane, *m, &ret->change, e);
 	if (r == 0 && (a->seen.reloads_ok == 0 || a->metrics.callers != c->metrics_callers))
 		plane_set_callers(a->plane, c->metrics_callers);
@@ -148,6 +149,7 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 	if (r < 0)
 		return r;
 	a->model = MOVE(*m, NULL);
+	agent_health_apply(a);
 	ret->seconds = (double)(start - ret->start_ns + ret->change.visible_ns) / 1e9;
 	count_success(a, c, a->model, ret->seconds);
 	return 0;

@@ -6,11 +6,13 @@
 #include <uv.h>
 
 #include "agent/agent.h"
+#include "agent/health.h"
 #include "agent/settings.h"
 #include "discovery/file.h"
 #include "plane/plane.h"
 #include "telemetry/metrics.h"
 
+struct health;
 struct http;
 struct links;
 struct watch;
@@ -28,7 +30,9 @@ struct agent {
 	struct plane *plane;
 	struct watch *watch;
 	struct http *http;
-	struct links *links; /* NULL: failover cannot be had */
+	struct links *links;   /* NULL: failover cannot be had */
+	struct health *health; /* NULL: no service ever asked for checks */
+	struct health_said health_said;
 
 	struct metrics_agent seen;
 	struct metrics_options metrics; /* .format and .agent are the request's */

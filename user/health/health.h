@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Active health checks: probes of each endpoint whose service asks for them, in the agent's loop, without threads. Knows
- * no map: what it finds out goes to the hooks. One thread only, the loop's.
+ * Active health checks: probes of each endpoint whose service asks for them, in the agent's loop, without threads.
+ * Knows no map: what it finds out goes to the hooks. One thread only, the loop's.
  *
  * An endpoint is known by service, address and port: as long as these stay, so does what is known of it, whatever else
  * a reload changes. Checks that are alike (of several services, same address and port) are done once.
@@ -56,8 +56,8 @@ struct health;
 /* 0 or negative errno. *hooks is copied. */
 int health_new(uv_loop_t *loop, const struct health_hooks *hooks, struct health **ret);
 /*
- * What is to be checked from now on; @m stays the caller's (services are referenced). 0; -ENOMEM: then some services are
- * checked as before, and calling again goes on.
+ * What is to be checked from now on; @m stays the caller's (services are referenced). 0; -ENOMEM: then some services
+ * are checked as before, and calling again goes on.
  */
 int health_apply(struct health *h, const struct model *m);
 /* Freed in the loop's next turns; running commands are killed. NULL is fine. */
