@@ -20,7 +20,7 @@
 struct plane;
 
 struct plane_limits {
-	uint32_t services, frontends, specs, backends, slots, affinity, edges;
+	uint32_t services, frontends, specs, backends, slots, affinity, edges, handshakes, nat;
 };
 
 struct plane_options {
