@@ -95,7 +95,7 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libweft.a
 	$(Q)$(CC) $(ALL_CFLAGS) $< $(O)/libweft.a $(LDLIBS) -o $@
 
 # Fuzzers: clang's own driver and coverage, everything they reach compiled with it.
-FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c)
+FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c) user/health/grpc.c
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB) $(O)/.flags
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)

@@ -106,12 +106,12 @@ int grpc_response(const uint8_t *body, size_t len)
 
 	if (len < PREFIX)
 		return -ENODATA;
-	if (body[0] == 1)
-		return -ENOTSUP;
+	if (body[0])
+		return body[0] == 1 ? -ENOTSUP : -EBADMSG;
 	size = (uint32_t)body[1] << 24 | (uint32_t)body[2] << 16 | (uint32_t)body[3] << 8 | body[4];
 	if (size > len - PREFIX)
 		return -ENODATA;
-	if (body[0] || size < len - PREFIX)
+	if (size < len - PREFIX)
 		return -EBADMSG;
 	take(&s, PREFIX);
 	while (s.left)
