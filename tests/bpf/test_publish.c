@@ -47,6 +47,9 @@ static uint64_t flip(unsigned change)
 		for (unsigned j = 0; j < SET_SIZE; j++) {
 			endpoint_ip(ip, i, change % 2, j);
 			given_endpoint(s, ip, (uint16_t)(8000 + i));
+			/* Half of them change their levels besides. */
+			if (i / 4)
+				s->endpoints[s->nr_endpoints - 1].priority = (uint8_t)((change + j) % 3);
 		}
 	}
 	__atomic_store_n(&phase, 2ull * change - 1, __ATOMIC_SEQ_CST);
