@@ -38,10 +38,13 @@ static void on_writable(uv_poll_t *poll, int status, int events)
 {
 	struct tcp_probe *t = poll->data;
 	socklen_t len = sizeof(int);
-	int error = -status;
+	int error = 0;
 
-	if (!error && getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+	/* The status of libuv says that there is an error, not which. */
+	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
+	if (!error)
+		error = -status;
 	if (error)
 		probe_done(&t->p, false, "%s", log_strerror(-error));
 	else
