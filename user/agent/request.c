@@ -15,6 +15,7 @@
 #include "agent/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "health/health.h"
 
 #define PAGE_BUFFER (64 * 1024)
 #define TRIM_FROM   (1 << 20) /* bytes of a page whose making took much memory */
@@ -159,6 +160,20 @@ static enum MHD_Result answer_health(struct request *q, struct MHD_Connection *c
 	return reply_text(c, MHD_HTTP_OK, NULL, "ok");
 }
 
+/* What the checks of endpoints found out; ?service=NAME for one service. */
+static enum MHD_Result answer_checks(struct request *q, struct MHD_Connection *c)
+{
+	const char *service = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "service");
+	json_t *j = health_json(q->door->agent->health, service);
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+
+	json_decref(j);
+	if (!text)
+		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "no memory");
+	return reply_response(c, MHD_HTTP_OK, "application/json", NULL,
+			      MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+}
+
 static enum MHD_Result answer_ready(struct request *q, struct MHD_Connection *c)
 {
 	const struct agent *a = q->door->agent;
@@ -184,14 +199,15 @@ static const struct {
 	const char *url, *method;
 	enum MHD_Result (*answer)(struct request *q, struct MHD_Connection *c);
 } routes[] = {
-	{ "/metrics", "GET", answer_metrics }, { "/healthz", "GET", answer_health }, { "/readyz", "GET", answer_ready },
+	{ "/metrics", "GET", answer_metrics }, { "/healthz", "GET", answer_health },
+	{ "/readyz", "GET", answer_ready },    { "/health", "GET", answer_checks },
 	{ "/status", "GET", answer_status },   { "/reload", "POST", answer_reload },
 };
 
 static enum MHD_Result answer_none(struct MHD_Connection *c)
 {
 	return reply_text(c, MHD_HTTP_NOT_FOUND, NULL,
-			  "there is no such page; /metrics, /status, /healthz, /readyz are");
+			  "there is no such page; /metrics, /status, /health, /healthz, /readyz are");
 }
 
 static bool method_fits(const char *method, const char *wanted)
