@@ -133,6 +133,12 @@ START_TEST(defaults_are_as_in_the_manual)
 	ck_assert_uint_eq(c->limits.services, WEFT_DEF_SERVICES);
 	ck_assert_uint_eq(c->limits.backends, WEFT_DEF_BACKENDS);
 	ck_assert_uint_eq(c->limits.edges, WEFT_DEF_EDGES);
+	ck_assert_uint_eq(c->limits.handshakes, WEFT_DEF_HANDSHAKES);
+	ck_assert_uint_eq(c->limits.nat, WEFT_DEF_NAT);
+	ck_assert_ptr_null(c->zone);
+	ck_assert_str_eq(c->links_include[0], "*");
+	ck_assert_ptr_null(c->links_include[1]);
+	ck_assert_ptr_null(c->links_exclude[0]);
 }
 END_TEST
 
@@ -145,6 +151,14 @@ static const char *const mappings[] = {
 	"services: [{%s: 1}]\n",
 	"services: [{affinity: {%s: 1}}]\n",
 	"services: [{endpoints: [{%s: 1}]}]\n",
+	"interfaces: {%s: 1}\n",
+	"services: [{slow-start: {%s: 1}}]\n",
+	"services: [{zone-aware: {%s: 1}}]\n",
+	"services: [{limits: {%s: 1}}]\n",
+	"services: [{ejection: {%s: 1}}]\n",
+	"services: [{ejection: {success-rate: {%s: 1}}}]\n",
+	"services: [{breaker: {%s: 1}}]\n",
+	"services: [{health-check: {%s: 1}}]\n",
 };
 
 START_TEST(every_key_is_in_the_manual)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "config/dump.h"
 #include "config/scalar.h"
 #include "config/settings.h"
 
@@ -12,14 +13,37 @@ static const char *word(bool b)
 	return b ? "true" : "false";
 }
 
-/* A quoted scalar. Control characters were refused when it was read. */
-static void put_text(FILE *out, const char *text)
+/* The next character of UTF-8, which the reader made sure of; *at moves behind it. */
+static uint32_t next_char(const char **at)
 {
+	unsigned char c = (unsigned char)*(*at)++;
+	uint32_t n = c < 0x80 ? c : c < 0xe0 ? c & 0x1f : c < 0xf0 ? c & 0xf : c & 7;
+
+	while ((**at & 0xc0) == 0x80)
+		n = n << 6 | (uint32_t)(*(*at)++ & 0x3f);
+	return n;
+}
+
+/* Characters that YAML takes for line breaks, or does not want to see as they are. */
+static bool is_special(uint32_t c)
+{
+	return (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff;
+}
+
+void dump_text(FILE *out, const char *text)
+{
+	const char *at;
+
 	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
+	for (; *text; text = at) {
+		uint32_t c;
+
+		at = text;
+		c = next_char(&at);
+		if (is_special(c))
+			fprintf(out, "\\u%04x", c);
+		else
+			fprintf(out, "%s%.*s", c == '"' || c == '\\' ? "\\" : "", (int)(at - text), text);
 	}
 	fputc('"', out);
 }
@@ -27,7 +51,7 @@ static void put_text(FILE *out, const char *text)
 static void put_key(FILE *out, const char *key, const char *text)
 {
 	fprintf(out, "%s: ", key);
-	put_text(out, text);
+	dump_text(out, text);
 	fputc('\n', out);
 }
 
@@ -44,9 +68,20 @@ static void dump_sources(const struct config *c, bool written_out, FILE *out)
 	fprintf(out, "sources:\n");
 	for (char **source = c->sources; *source; source++) {
 		fprintf(out, "  - ");
-		put_text(out, *source);
+		dump_text(out, *source);
 		fputc('\n', out);
 	}
+}
+
+/* On one line. */
+static void dump_list(const char *key, char *const *texts, FILE *out)
+{
+	fprintf(out, "%s: [", key);
+	for (char *const *text = texts; *text; text++) {
+		fputs(text == texts ? "" : ", ", out);
+		dump_text(out, *text);
+	}
+	fprintf(out, "]\n");
 }
 
 static void dump_settings(const struct config *c, bool written_out, FILE *out)
@@ -67,7 +102,26 @@ static void dump_settings(const struct config *c, bool written_out, FILE *out)
 #define X(key, field, def, min, max) fprintf(out, "  %s: %u\n", key, c->limits.field);
 	CONFIG_LIMITS(X)
 #undef X
+	if (c->zone)
+		put_key(out, "zone", c->zone);
+	fprintf(out, "interfaces:\n");
+	dump_list("  include", c->links_include, out);
+	dump_list("  exclude", c->links_exclude, out);
 	dump_sources(c, written_out, out);
+}
+
+static void dump_endpoint(const struct endpoint *e, FILE *out)
+{
+	char text[ADDR_TEXT_LEN];
+
+	fprintf(out, "      - {address: \"%s\", weight: %u, priority: %u, ",
+		addr_port_format(&e->addr, e->port, text, sizeof(text)), e->weight, e->priority);
+	if (e->zone) {
+		fprintf(out, "zone: ");
+		dump_text(out, e->zone);
+		fprintf(out, ", ");
+	}
+	fprintf(out, "ready: %s}\n", word(!e->unready));
 }
 
 static void dump_service(const struct service *s, FILE *out)
@@ -75,7 +129,7 @@ static void dump_service(const struct service *s, FILE *out)
 	char text[ADDR_TEXT_LEN];
 
 	fprintf(out, "  - name: ");
-	put_text(out, s->name);
+	dump_text(out, s->name);
 	fprintf(out, "\n    addresses:\n");
 	for (size_t i = 0; i < s->nr_frontends; i++)
 		fprintf(out, "      - \"%s\"\n",
@@ -84,11 +138,11 @@ static void dump_service(const struct service *s, FILE *out)
 		client_name(s->hash_by));
 	fprintf(out, "    affinity: {by: %s, timeout: %s}\n", client_name(s->affinity),
 		duration_format(s->affinity_ms, text, sizeof(text)));
-	fprintf(out, "    maglev-table: %u\n    endpoints:%s\n", s->maglev_size, s->nr_endpoints ? "" : " []");
+	fprintf(out, "    maglev-table: %u\n", s->maglev_size);
+	dump_resilience(s, out);
+	fprintf(out, "    endpoints:%s\n", s->nr_endpoints ? "" : " []");
 	for (size_t i = 0; i < s->nr_endpoints; i++)
-		fprintf(out, "      - {address: \"%s\", weight: %u}\n",
-			addr_port_format(&s->endpoints[i].addr, s->endpoints[i].port, text, sizeof(text)),
-			s->endpoints[i].weight);
+		dump_endpoint(&s->endpoints[i], out);
 }
 
 static int compare(const void *a, const void *b)

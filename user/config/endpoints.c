@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "config/scalar.h"
 #include "config/services.h"
+#include "config/settings.h"
 
 static int read_endpoint_address(struct reader *rd, void *into)
 {
@@ -33,6 +35,42 @@ static int read_endpoint_weight(struct reader *rd, void *into)
 	r = scalar_number(rd, 0, WEFT_WEIGHT_MAX, &weight);
 	if (!r)
 		e->weight = (uint16_t)weight;
+	return r;
+}
+
+static int read_endpoint_priority(struct reader *rd, void *into)
+{
+	struct endpoint *e = into;
+	uint32_t priority = 0;
+	int r;
+
+	r = scalar_number(rd, 0, WEFT_PRIORITY_MAX, &priority);
+	if (!r)
+		e->priority = (uint8_t)priority;
+	return r;
+}
+
+static int read_endpoint_zone(struct reader *rd, void *into)
+{
+	_cleanup_(freep) char *zone = NULL;
+	struct endpoint *e = into;
+	int r;
+
+	r = scalar_plain_text(rd, CONFIG_ZONE_MAX, &zone);
+	if (r)
+		return r;
+	e->zone = word_keep(zone);
+	return e->zone ? 0 : reader_fail_memory(rd);
+}
+
+static int read_endpoint_ready(struct reader *rd, void *into)
+{
+	struct endpoint *e = into;
+	bool ready = true;
+	int r;
+
+	r = scalar_bool(rd, &ready);
+	e->unready = !ready;
 	return r;
 }
 
@@ -62,8 +100,9 @@ static int keep_endpoint(struct reader *rd, struct services_reading *x, const st
 static int read_endpoint(struct reader *rd, void *into)
 {
 	static const struct reader_field fields[] = {
-		{ "address", read_endpoint_address },
-		{ "weight", read_endpoint_weight },
+		{ "address", read_endpoint_address },	{ "weight", read_endpoint_weight },
+		{ "priority", read_endpoint_priority }, { "zone", read_endpoint_zone },
+		{ "ready", read_endpoint_ready },
 	};
 	struct endpoint e = { .weight = 1 };
 	unsigned line = reader_line(rd);
@@ -116,14 +155,38 @@ static int fail_twice(struct reader *rd, const struct services_reading *x, long 
 				 addr_port_format(&e.addr, e.port, text, sizeof(text)), x->endpoint_lines[first]);
 }
 
+/* Each distinct priority takes a level, two with zones. */
+static int check_levels(struct reader *rd, const struct services_reading *x)
+{
+	const struct service *s = x->service;
+	unsigned most = s->zone_aware ? WEFT_LEVELS / 2 : WEFT_LEVELS, nr = 0;
+	bool seen[WEFT_PRIORITY_MAX + 1] = { false };
+
+	for (size_t i = 0; i < x->nr_endpoints; i++) {
+		if (seen[x->endpoints[i].priority])
+			continue;
+		seen[x->endpoints[i].priority] = true;
+		if (++nr > most)
+			return reader_fail_below(
+				rd, x->endpoint_lines[i], "endpoints", i,
+				"priority %u is one too many; a service%s has at most %u different ones",
+				x->endpoints[i].priority, s->zone_aware ? " that is zone-aware" : "", most);
+	}
+	return 0;
+}
+
 int service_finish_endpoints(struct reader *rd, struct services_reading *x)
 {
 	struct service *s = x->service;
 	int v4 = weft_addr_is_v4(&s->frontends[0].addr);
 	long twice;
+	int r;
 
 	if (!x->nr_endpoints)
 		return 0;
+	r = check_levels(rd, x);
+	if (r)
+		return r;
 	for (size_t i = 0; i < x->nr_endpoints; i++)
 		if (weft_addr_is_v4(&x->endpoints[i].addr) != v4)
 			return reader_fail_below(

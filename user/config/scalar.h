@@ -9,6 +9,19 @@ int scalar_number(struct reader *rd, uint32_t min, uint32_t max, uint32_t *ret);
 int scalar_bool(struct reader *rd, bool *ret);
 /* Integer and ms, s, m, h or d; 0..: @zero allows "0" and "off" as 0. */
 int scalar_duration(struct reader *rd, uint32_t min_ms, uint32_t max_ms, bool zero, uint32_t *ret_ms);
+/* "on" or "off". */
+int scalar_switch(struct reader *rd, bool *ret);
+/* A number, or "off" as 0; @min > 0. */
+int scalar_number_or_off(struct reader *rd, uint32_t min, uint32_t max, uint32_t *ret);
+/* A decimal of at most three places, in thousandths: "1.9" is 1900. */
+int scalar_thousandths(struct reader *rd, uint32_t min, uint32_t max, uint32_t *ret);
+/* Is the current event the plain word "off"? */
+bool scalar_is_off(const struct reader *rd);
+bool scalar_is_on(const struct reader *rd);
+/* Text of 1 to @max bytes without control characters. Replaces *ret. */
+int scalar_text(struct reader *rd, size_t max, char **ret);
+/* Likewise of printable ASCII without blanks, quotes and backslashes. */
+int scalar_plain_text(struct reader *rd, size_t max, char **ret);
 /* One of @words; *ret is its index. */
 int scalar_choice(struct reader *rd, const char *const *words, size_t nr, unsigned *ret);
 /* An absolute path of at most @max bytes. Replaces *ret. */

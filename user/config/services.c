@@ -92,6 +92,16 @@ static const struct reader_field service_fields[] = {
 	{ "hash-by", service_read_hash_by },
 	{ "affinity", service_read_affinity },
 	{ "maglev-table", service_read_maglev_table },
+	{ "connect-timeout", service_read_connect_timeout },
+	{ "failover", service_read_failover },
+	{ "drain-timeout", service_read_drain_timeout },
+	{ "slow-start", service_read_slow_start },
+	{ "panic-threshold", service_read_panic_threshold },
+	{ "zone-aware", service_read_zone_aware },
+	{ "limits", service_read_limits },
+	{ "ejection", service_read_ejection },
+	{ "breaker", service_read_breaker },
+	{ "health-check", service_read_health_check },
 	{ "endpoints", service_read_endpoints },
 };
 
@@ -120,6 +130,10 @@ static int check_service(struct reader *rd, struct services_reading *x, unsigned
 		return reader_fail_at(rd, line, "\"address\" is missing");
 	r = check_family(rd, x);
 	if (!r)
+		r = service_finish_limits(rd, x);
+	if (!r)
+		r = service_finish_protocol(rd, x);
+	if (!r)
 		r = service_finish_endpoints(rd, x);
 	if (r || s->lb != WEFT_LB_MAGLEV)
 		return r;
@@ -139,6 +153,7 @@ static int read_service(struct reader *rd, void *into)
 
 	service_unref(MOVE(x->service, NULL));
 	x->nr_endpoints = 0;
+	memset(x->lines, 0, sizeof(x->lines));
 	x->service = service_new("");
 	if (!x->service)
 		return reader_fail_memory(rd);

@@ -206,10 +206,21 @@ static int read_services(struct reader *rd, void *into)
 	return services_read(rd, &((struct settings_reading *)into)->services);
 }
 
+static int read_zone(struct reader *rd, void *into)
+{
+	return settings_read_zone(rd, ((struct settings_reading *)into)->config);
+}
+
+static int read_interfaces(struct reader *rd, void *into)
+{
+	return settings_read_interfaces(rd, ((struct settings_reading *)into)->config);
+}
+
 static const struct reader_field settings_fields[] = {
-	{ "instance", read_instance }, { "cgroup", read_cgroup },   { "bpffs", read_bpffs },
-	{ "socket", read_socket },     { "metrics", read_metrics }, { "audit", read_audit },
-	{ "limits", read_limits },     { "sources", read_sources }, { "services", read_services },
+	{ "instance", read_instance }, { "cgroup", read_cgroup },     { "bpffs", read_bpffs },
+	{ "socket", read_socket },     { "metrics", read_metrics },   { "audit", read_audit },
+	{ "limits", read_limits },     { "zone", read_zone },	      { "interfaces", read_interfaces },
+	{ "sources", read_sources },   { "services", read_services },
 };
 
 static int fail_memory(const char *name, struct config_error *ret_error)

@@ -4,7 +4,7 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
-#include "config/config.h"
+#include "config/yaml.h"
 
 /* Keys under "limits". Columns: key, field of struct config_limits, default, least, most. */
 #define CONFIG_LIMITS(X)                                                                                               \
@@ -19,6 +19,12 @@
 	X("nat", nat, WEFT_DEF_NAT, 16, 16777216)
 
 #define CONFIG_SOURCES_MAX 256
+#define CONFIG_LINKS_MAX   256 /* patterns of one list */
+#define CONFIG_LINK_LEN	   64  /* bytes of a pattern; a name has 15 at most */
+#define CONFIG_ZONE_MAX	   63
+
+int settings_read_zone(struct reader *rd, void *into);	     /* @into: struct config */
+int settings_read_interfaces(struct reader *rd, void *into); /* likewise */
 
 /* Sets what was not written. 0 or -ENOMEM. */
 int config_set_defaults(struct config *c);

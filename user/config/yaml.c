@@ -12,6 +12,8 @@
 #include "config/error.h"
 #include "config/yaml.h"
 
+#define NO_INDEX SIZE_MAX
+
 static void path_format(const struct reader *rd, const char *key, size_t index, char *text, size_t len)
 {
 	const struct reader_step *step;
@@ -26,7 +28,9 @@ static void path_format(const struct reader *rd, const char *key, size_t index, 
 			at += (size_t)snprintf(text + at, len - at, "[%zu]", step->index);
 	}
 	if (key && at < len)
-		snprintf(text + at, len - at, "%s%s[%zu]", at ? "." : "", key, index);
+		at += (size_t)snprintf(text + at, len - at, "%s%s", at ? "." : "", key);
+	if (key && index != NO_INDEX && at < len)
+		snprintf(text + at, len - at, "[%zu]", index);
 }
 
 static int fail(struct reader *rd, unsigned line, const char *key, size_t index, const char *fmt, va_list ap)
@@ -66,6 +70,17 @@ int reader_fail_below(struct reader *rd, unsigned line, const char *key, size_t 
 
 	va_start(ap, fmt);
 	r = fail(rd, line, key, index, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int reader_fail_key(struct reader *rd, unsigned line, const char *key, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = fail(rd, line, key, NO_INDEX, fmt, ap);
 	va_end(ap);
 	return r;
 }

@@ -80,6 +80,9 @@ int reader_fail(struct reader *rd, const char *fmt, ...) __attribute__((format(p
 int reader_fail_at(struct reader *rd, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int reader_fail_below(struct reader *rd, unsigned line, const char *key, size_t index, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+/* The same at @line for @key, which may have dots, below the current place. */
+int reader_fail_key(struct reader *rd, unsigned line, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 int reader_fail_memory(struct reader *rd); /* returns -ENOMEM */
 
 #endif
