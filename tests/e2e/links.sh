@@ -18,7 +18,7 @@ write() { { service web tcp 10.96.0.1:80 random 127.0.0.1:80; [ $# = 0 ] || prin
 write
 start_agent
 lo=$(index lo)
-attached "$lo" || fail "not attached to lo: $(ls "$PINS/links")"
+must 5 "lo has the programs" attached "$lo"
 
 ip_ link add weft0 type veth peer name weft1
 veth=$(index weft0) peer=$(index weft1)

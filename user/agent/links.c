@@ -15,7 +15,10 @@ struct links {
 	struct plane_follow *follow;
 	uv_poll_t poll;
 	uv_timer_t timer;
-	unsigned open; /* handles */
+	uv_idle_t idle; /* active while links wait to be attached: the loop goes round, and serves others in between */
+	unsigned open;	/* handles */
+	size_t told;	/* links, when their number was last told */
+	bool tell;	/* the operator wanted something else */
 	char said[sizeof(((struct plane_error *)0)->text)];
 };
 
@@ -29,6 +32,25 @@ static void on_failed(void *ctx, const char *link, const struct plane_error *e)
 	log_msg(level, "no failover on network link %s: %s", link, e->text);
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+	struct agent *a = idle->data;
+	struct links *l = a->links;
+	size_t now;
+
+	privs_enter();
+	if (plane_follow_step(l->follow) == 0)
+		uv_idle_stop(idle);
+	privs_leave();
+	now = plane_follow_count(l->follow);
+	if (uv_is_active((uv_handle_t *)idle) || !l->tell)
+		return;
+	l->tell = false;
+	if (now != l->told)
+		log_msg(LOG_L_INFO, "failover works on %zu network link%s", now, now == 1 ? "" : "s");
+	l->told = now;
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct agent *a = poll->data;
@@ -37,6 +59,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	privs_enter();
 	r = plane_follow_read(a->links->follow);
 	privs_leave();
+	uv_idle_start(&a->links->idle, on_idle);
 	if (r == 0)
 		return;
 	log_msg(LOG_L_WARNING, "cannot hear of network links (%s); looking every %d s", log_strerror(r),
@@ -52,26 +75,25 @@ static void on_look(uv_timer_t *timer)
 	privs_enter();
 	r = plane_follow_sync(a->links->follow);
 	privs_leave();
+	uv_idle_start(&a->links->idle, on_idle);
 	if (r < 0)
 		log_msg(LOG_L_DEBUG, "cannot look at network links: %s", log_strerror(r));
 }
 
-static const char *const everything[] = { "*", NULL }, *const nothing[] = { NULL };
-
-static void want(struct agent *a, const struct config *c)
+void links_apply(struct agent *a, const struct config *c)
 {
-	const char *const *include = everything, *const *exclude = nothing;
-	size_t before = links_count(a), now;
 	int r;
 
+	if (!a->links)
+		return;
 	privs_enter();
-	r = plane_follow_want(a->links->follow, include, exclude);
+	r = plane_follow_want(a->links->follow, (const char *const *)c->links_include,
+			      (const char *const *)c->links_exclude);
 	privs_leave();
-	now = links_count(a);
+	a->links->tell = true;
+	uv_idle_start(&a->links->idle, on_idle);
 	if (r < 0)
 		log_msg(LOG_L_WARNING, "cannot look at all network links: %s", log_strerror(r));
-	if (now != before)
-		log_msg(LOG_L_INFO, "failover works on %zu network link%s", now, now == 1 ? "" : "s");
 }
 
 static void start_following(struct agent *a)
@@ -81,7 +103,9 @@ static void start_following(struct agent *a)
 
 	uv_timer_init(&a->loop, &l->timer);
 	l->timer.data = a;
-	l->open++;
+	uv_idle_init(&a->loop, &l->idle);
+	l->idle.data = a;
+	l->open += 2;
 	uv_timer_start(&l->timer, on_look, LOOK_MS, LOOK_MS);
 	r = uv_poll_init(&a->loop, &l->poll, fd);
 	if (r == 0) {
@@ -111,13 +135,7 @@ void links_start(struct agent *a, const struct config *c)
 	}
 	a->links = l;
 	start_following(a);
-	want(a, c);
-}
-
-void links_apply(struct agent *a, const struct config *c)
-{
-	if (a->links)
-		want(a, c);
+	links_apply(a, c);
 }
 
 size_t links_count(const struct agent *a)
@@ -143,6 +161,7 @@ void links_done(struct agent *a)
 	if (!l)
 		return;
 	uv_close((uv_handle_t *)&l->timer, on_closed);
-	if (l->open > 1)
+	uv_close((uv_handle_t *)&l->idle, on_closed);
+	if (l->open > 2)
 		uv_close((uv_handle_t *)&l->poll, on_closed);
 }

@@ -9,7 +9,8 @@
 
 struct agent;
 
-/* After the plane is attached. A failure is said, and is not the agent's end: all else works without failover. */
+/* After the plane is attached. Links get their programs while the loop runs. A failure is said, and is not the agent's
+ * end: all else works without failover. */
 void links_start(struct agent *a, const struct config *c);
 /* After the files were read. */
 void links_apply(struct agent *a, const struct config *c);

@@ -68,10 +68,8 @@ static int note_write(const char *dir, int ifindex, const struct note *note)
 static uint32_t pinned_program(const char *path)
 {
 	_cleanup_(closep) int fd = bpf_obj_get(path);
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
 
-	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
+	return fd < 0 ? 0 : tc_program_id(fd);
 }
 
 static struct bpf_tc_hook hook_of(int ifindex, enum tc_direction d)
@@ -145,14 +143,16 @@ static int attach_one(const char *dir, int ifindex, enum tc_direction d, int pro
 	int r;
 
 	opts.handle = find_ours(dir, ifindex, d);
+	pin_path(dir, ifindex, d, "_new", fresh, sizeof(fresh));
+	pin_path(dir, ifindex, d, "", path, sizeof(path));
+	if (opts.handle && pinned_program(path) == tc_program_id(prog))
+		return 0;
 	if (opts.handle)
 		opts.flags = BPF_TC_F_REPLACE;
 	else
 		opts.handle = find_handle(dir, ifindex, d, 0);
 	if (!opts.handle)
 		return plane_fail(err, -EEXIST, "link %d has filters of others at all handles that weft uses", ifindex);
-	pin_path(dir, ifindex, d, "_new", fresh, sizeof(fresh));
-	pin_path(dir, ifindex, d, "", path, sizeof(path));
 	unlink(fresh);
 	r = bpf_obj_pin(prog, fresh);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -11,11 +12,19 @@
 #include "plane/state.h"
 #include "plane/tc.h"
 
-/* A wanted link. */
+/* The kernel takes some 10 ms for each program on a link that had none: what waits meanwhile must not wait for all. */
+#define STEP_NS 5000000ull
+
+/* A link that is wanted, or that has to be let go. */
 struct followed {
 	int ifindex;
+	unsigned arphrd;
+	char name[IF_NAMESIZE];
+	bool wanted;
 	bool attached;
-	bool seen; /* by the look that is going on */
+	bool failed;  /* and that was said */
+	bool pending; /* what is and what is wanted have to be compared */
+	bool seen;    /* by the look that is going on */
 };
 
 struct plane_follow {
@@ -25,7 +34,7 @@ struct plane_follow {
 	void *ctx;
 	char **include, **exclude; /* NULL: nothing */
 	struct followed *links;	   /* by ifindex */
-	size_t nr;
+	size_t nr, nr_pending;
 };
 
 static bool any_matches(const char *name, const char *const *patterns)
@@ -66,8 +75,8 @@ static struct followed *find(const struct plane_follow *f, int ifindex)
 
 static struct followed *add(struct plane_follow *f, int ifindex)
 {
-	struct followed *more = reallocarray(f->links, f->nr + 1, sizeof(*more));
 	size_t at = position(f, ifindex);
+	struct followed *more = reallocarray(f->links, f->nr + 1, sizeof(*more));
 
 	if (!more)
 		return NULL;
@@ -78,27 +87,11 @@ static struct followed *add(struct plane_follow *f, int ifindex)
 	return &more[at];
 }
 
-static void drop(struct plane_follow *f, struct followed *l)
+static void set_pending(struct plane_follow *f, struct followed *l, bool pending)
 {
-	size_t at = (size_t)(l - f->links);
-
-	plane_links_detach(f->p, l->ifindex);
-	memmove(l, l + 1, (f->nr - at - 1) * sizeof(*l));
-	f->nr--;
-}
-
-/* A link that is gone meanwhile needs no word: the message that says so is on its way. */
-static void try_attach(struct plane_follow *f, struct followed *l, const struct device *d, bool is_new)
-{
-	struct plane_error err = { "" };
-	bool had = l->attached;
-	int r = plane_links_attach_type(f->p, d->ifindex, d->arphrd, &err);
-
-	l->attached = r == 0;
-	if (r == 0 && !had)
-		log_msg(LOG_L_DEBUG, "failover attached to link %s (%d)", d->name, d->ifindex);
-	if (r < 0 && r != -ENODEV && (is_new || had))
-		f->failed(f->ctx, d->name, &err);
+	f->nr_pending += pending;
+	f->nr_pending -= l->pending;
+	l->pending = pending;
 }
 
 static bool is_wanted(const struct plane_follow *f, const struct device *d)
@@ -107,26 +100,24 @@ static bool is_wanted(const struct plane_follow *f, const struct device *d)
 	       plane_links_match(d->name, (const char *const *)f->include, (const char *const *)f->exclude);
 }
 
-/* @again: also what is attached already. */
+/* @again: compare also what is attached already. */
 static void look(struct plane_follow *f, const struct device *d, bool again)
 {
 	struct followed *l = find(f, d->ifindex);
-	bool is_new = !l;
+	bool wanted = is_wanted(f, d);
 
-	if (!is_wanted(f, d)) {
-		if (l) {
-			log_msg(LOG_L_DEBUG, "failover lets go of link %s (%d)", d->name, d->ifindex);
-			drop(f, l);
-		}
-		return;
-	}
-	if (!l)
+	if (!l && wanted)
 		l = add(f, d->ifindex);
 	if (!l)
 		return;
 	l->seen = true;
-	if (again || !l->attached)
-		try_attach(f, l, d, is_new);
+	if (wanted) {
+		l->arphrd = d->arphrd;
+		memcpy(l->name, d->name, sizeof(l->name));
+	}
+	if (again || l->wanted != wanted || (wanted && !l->attached))
+		set_pending(f, l, true);
+	l->wanted = wanted;
 }
 
 static void on_listed(void *ctx, const struct device *d)
@@ -139,9 +130,24 @@ static void on_event(void *ctx, const struct device *d)
 	look(ctx, d, false);
 }
 
-static bool is_followed(void *ctx, int ifindex)
+/* What an agent before us left on links that nobody wants now, or that are gone. */
+static int look_at_pins(struct plane_follow *f)
 {
-	return find(ctx, ifindex);
+	_cleanup_(freep) int *pinned = NULL;
+	struct followed *l;
+	size_t nr = 0;
+	int r;
+
+	r = plane_links_pinned(f->p, &pinned, &nr);
+	for (size_t i = 0; r == 0 && i < nr; i++) {
+		if (find(f, pinned[i]))
+			continue;
+		l = add(f, pinned[i]);
+		if (!l)
+			return -ENOMEM;
+		set_pending(f, l, true);
+	}
+	return r;
 }
 
 int plane_follow_sync(struct plane_follow *f)
@@ -155,11 +161,66 @@ int plane_follow_sync(struct plane_follow *f)
 		return 0; /* each of the changes is told, too */
 	if (r < 0)
 		return r;
-	for (size_t i = f->nr; i-- > 0;)
-		if (!f->links[i].seen)
-			drop(f, &f->links[i]);
-	/* And what others before us left. */
-	return plane_links_sweep(f->p, is_followed, f);
+	for (size_t i = 0; i < f->nr; i++) {
+		if (f->links[i].seen)
+			continue;
+		f->links[i].wanted = false;
+		set_pending(f, &f->links[i], true);
+	}
+	return look_at_pins(f);
+}
+
+/* A link that is gone meanwhile needs no word: the message that says so is on its way. */
+static void try_attach(struct plane_follow *f, struct followed *l)
+{
+	struct plane_error err = { "" };
+	int r = plane_links_attach_type(f->p, l->ifindex, l->arphrd, &err);
+
+	if (r == 0 && !l->attached)
+		log_msg(LOG_L_DEBUG, "failover attached to link %s (%d)", l->name, l->ifindex);
+	l->attached = r == 0;
+	if (r < 0 && r != -ENODEV && !l->failed)
+		f->failed(f->ctx, l->name, &err);
+	l->failed = r < 0 && r != -ENODEV;
+}
+
+static void let_go(struct plane_follow *f, struct followed *l)
+{
+	size_t at = (size_t)(l - f->links);
+
+	log_msg(LOG_L_DEBUG, "failover lets go of link %s (%d)", l->name, l->ifindex);
+	plane_links_detach(f->p, l->ifindex);
+	memmove(l, l + 1, (f->nr - at - 1) * sizeof(*l));
+	f->nr--;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+size_t plane_follow_step(struct plane_follow *f)
+{
+	uint64_t start = now_ns();
+
+	/* From the lowest index: loopback and the machine's own interfaces are before those of pods. */
+	for (size_t i = 0; f->nr_pending && i < f->nr && now_ns() - start < STEP_NS;) {
+		struct followed *l = &f->links[i];
+		bool unwanted = l->pending && !l->wanted;
+
+		if (l->pending) {
+			set_pending(f, l, false);
+			if (unwanted)
+				let_go(f, l); /* the next one takes its place */
+			else
+				try_attach(f, l);
+		}
+		i += !unwanted;
+	}
+	return f->nr_pending;
 }
 
 int plane_follow_read(struct plane_follow *f)
@@ -278,7 +339,9 @@ int plane_follow_once(struct plane *p, const char *const *include, const char *c
 	r = plane_follow_want(f, include, exclude);
 	if (r < 0)
 		plane_fail(err, r, "cannot look at all network links: %s", log_strerror(r));
-	else
+	while (r == 0 && plane_follow_step(f))
+		continue;
+	if (r == 0)
 		r = (int)plane_follow_count(f);
 	plane_follow_free(f);
 	return r;

@@ -16,21 +16,29 @@ typedef void (*plane_follow_fn)(void *ctx, const char *link, const struct plane_
 
 struct plane_follow;
 
-/* Links of the caller's network namespace. Nothing is attached yet. @p stays the caller's, and outlives it. */
+/* Links of the caller's network namespace. @p stays the caller's, and outlives it. */
 int plane_follow_new(struct plane *p, plane_follow_fn failed, void *ctx, struct plane_follow **ret,
 		     struct plane_error *err);
-/* Copies the patterns, and looks at all links when they are not those of before. 0, or negative errno; links that
- * refuse are @failed's matter. */
+
+/*
+ * These find out what has to be done; plane_follow_step() does it, piece by piece. 0 or negative errno.
+ * want: copies the patterns, and syncs when they are not those of before.
+ * sync: looks at all links: which lack programs, have those of an older binary, or have some that nobody wants.
+ * read: what happened since; to be called when the descriptor is readable; does not wait.
+ */
 int plane_follow_want(struct plane_follow *f, const char *const *include, const char *const *exclude);
-/* Looks at all links: attaches where programs are missing or of an older binary, detaches where nobody wants them. */
 int plane_follow_sync(struct plane_follow *f);
-/* To be called when the descriptor is readable; does not wait. 0 or negative errno. */
 int plane_follow_read(struct plane_follow *f);
 int plane_follow_fd(const struct plane_follow *f);
+
+/* Attaches and detaches for some milliseconds. Returns how many links still wait. Those that refuse are @failed's
+ * matter. */
+size_t plane_follow_step(struct plane_follow *f);
 /* How many links have the programs. */
 size_t plane_follow_count(const struct plane_follow *f);
-/* The same for who does not stay: attaches and detaches as links are now. How many links have the programs, or negative
- * errno and *err. */
+
+/* All in one for who does not stay: attaches and detaches as links are now. How many links have the programs, or
+ * negative errno and *err. */
 int plane_follow_once(struct plane *p, const char *const *include, const char *const *exclude, plane_follow_fn failed,
 		      void *ctx, struct plane_error *err);
 /* Stops following; programs stay attached. NULL is fine. */

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
@@ -65,6 +66,14 @@ void tc_programs_free(struct tc_programs *t)
 		for (int d = 0; d < TC_DIRECTION_MAX; d++)
 			closep(&t->fd[f][d]);
 	free(t);
+}
+
+uint32_t tc_program_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
 }
 
 static int program_fd(const struct weft_bpf *skel, const char *name)
@@ -203,15 +212,6 @@ static void store_netns(struct plane *p, uint64_t cookie)
 	__atomic_store_n(&p->m->config->netns, cookie, __ATOMIC_RELEASE);
 }
 
-static void note_rest(struct plane *p)
-{
-	_cleanup_(freep) int *all = NULL;
-	size_t nr = 0;
-
-	if (pinned_links(p->dir, &all, &nr) == 0 && nr == 0)
-		store_netns(p, 0);
-}
-
 /* Programs know one namespace: what an agent before us left in another is taken away. */
 static int settle(struct plane *p, uint64_t own)
 {
@@ -282,29 +282,21 @@ int plane_links_attach(struct plane *p, int ifindex, struct plane_error *err)
 
 int plane_links_detach(struct plane *p, int ifindex)
 {
+	_cleanup_(freep) int *rest = NULL;
 	int r = detach(p->dir, ifindex);
+	size_t nr;
 
-	note_rest(p);
+	plane_links_pinned(p, &rest, &nr); /* says so to programs when none is left */
 	return r;
 }
 
-int plane_links_sweep(struct plane *p, bool (*keep)(void *ctx, int ifindex), void *ctx)
+int plane_links_pinned(struct plane *p, int **ret, size_t *ret_nr)
 {
-	_cleanup_(freep) int *all = NULL;
-	size_t nr = 0;
-	int r, first = 0;
+	int r = pinned_links(p->dir, ret, ret_nr);
 
-	r = pinned_links(p->dir, &all, &nr);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < nr; i++) {
-		if (keep(ctx, all[i]))
-			continue;
-		r = detach(p->dir, all[i]);
-		first = first ? first : r;
-	}
-	note_rest(p);
-	return first;
+	if (r == 0 && *ret_nr == 0)
+		store_netns(p, 0);
+	return r;
 }
 
 static void describe(const char *dir, int ifindex, bool elsewhere, struct plane_tc *t)

@@ -21,8 +21,8 @@ int plane_links_attach(struct plane *p, int ifindex, struct plane_error *err);
 int plane_links_attach_type(struct plane *p, int ifindex, unsigned arphrd, struct plane_error *err);
 /* 0, also when nothing was attached, or the link is gone. */
 int plane_links_detach(struct plane *p, int ifindex);
-/* Calls @keep for each link with programs, and detaches those for which it says no. 0 or the first negative errno. */
-int plane_links_sweep(struct plane *p, bool (*keep)(void *ctx, int ifindex), void *ctx);
+/* Links that have pins, by an agent before us too, sorted. Free() *ret. 0 or negative errno. */
+int plane_links_pinned(struct plane *p, int **ret, size_t *ret_nr);
 
 /* A link with the programs of this instance. */
 struct plane_tc {

@@ -28,6 +28,9 @@ int clsact_detach(const char *dir, int ifindex);
 uint32_t tcx_program(const char *dir, int ifindex, enum tc_direction d);
 uint32_t clsact_program(const char *dir, int ifindex, enum tc_direction d);
 
+/* The id of a program, 0 when it cannot be told. */
+uint32_t tc_program_id(int fd);
+
 /* Can links of tcx be made? */
 bool kernel_has_tcx(void);
 

@@ -89,6 +89,8 @@ static int attach_one(const char *dir, int ifindex, enum tc_direction d, int pro
 	int r;
 
 	if (fd >= 0) {
+		if (info.prog_id == tc_program_id(prog))
+			return 0;
 		r = bpf_link_update(fd, prog, NULL);
 		if (r == 0)
 			return 0;
