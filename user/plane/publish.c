@@ -90,8 +90,8 @@ static void update_backend(struct plane *p, uint32_t id, const struct entry *in,
 		flags |= WEFT_BACKEND_F_READY;
 	if (flags & ~b->flags & WEFT_BACKEND_F_READY)
 		state->since_ns = in->since;
-	if (b->flags & WEFT_BACKEND_F_DRAINING)
-		state->drain_ns = 0;
+	if (b->flags & WEFT_BACKEND_F_DRAINING && !(state->out & WEFT_OUT_DRAINED)) /* else it is the operator's */
+		__atomic_store_n(&state->drain_ns, 0, __ATOMIC_RELAXED);
 	if (b->weight != e->weight)
 		b->weight = e->weight;
 	b->zone = lb_in_zone(e, p->zone);
