@@ -131,8 +131,11 @@ START_TEST(max_connections_at_the_server)
 	ck_assert_uint_ge(c->most_all, MOST);
 	ck_assert_uint_le(c->most_all, MOST + overtaking(ends[_i].end));
 	expect_all_back(sstate("10.99.0.1", IPPROTO_TCP));
-	ck_assert_msg(WITHIN(2000, __atomic_load_n(&c->accepted, __ATOMIC_SEQ_CST) == crush.taken),
-		      "the server had %llu", (unsigned long long)c->accepted);
+	/* A reset may overtake the end of the handshake: then the server never knew. */
+	if (ends[_i].end != CRUSH_RESETS)
+		ck_assert_msg(WITHIN(2000, __atomic_load_n(&c->accepted, __ATOMIC_SEQ_CST) == crush.taken),
+			      "the server had %llu", (unsigned long long)c->accepted);
+	ck_assert_uint_le(c->accepted, crush.taken);
 	ck_assert(census_is(c, 0, 2000));
 	expect_room_for("10.99.0.1", MOST, WEFT_R_MAX_CONNECTIONS);
 	expect_all_back(sstate("10.99.0.1", IPPROTO_TCP));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Ejection when many CPUs and the agent do it at once, or die while they do: headers/weft/outlier.h. */
+/* Ejection by chance, by many CPUs and the agent at once, and by an agent that dies: headers/weft/outlier.h. */
 #include "weft/outlier.h"
 
 #include <stdbool.h>
@@ -208,12 +208,103 @@ START_TEST(a_killed_agent_leaves_nothing_that_stays)
 }
 END_TEST
 
+/* Again, as one would explain it: in whole milliseconds, one caller at a time. */
+struct naive {
+	bool out;
+	unsigned row, ejections;
+	uint64_t until, returned;
+};
+
+static int naive_eject(struct naive *n, struct naive *all, const struct weft_outlier_rule *r, uint64_t now)
+{
+	uint64_t spent = n->returned ? (now - n->returned) / r->interval_ms : 0, time;
+	unsigned others = 0;
+
+	for (int i = 0; i < NR_ENDPOINTS; i++)
+		others += all[i].out;
+	if (n->out || !r->percent)
+		return WEFT_OUTLIER_STAYS;
+	if (others && (others + 1) * 100 > r->percent * r->endpoints)
+		return WEFT_OUTLIER_OVERFLOW;
+	n->ejections = (spent < n->ejections ? n->ejections - (unsigned)spent : 0) + 1;
+	time = (uint64_t)n->ejections * r->base_ms;
+	if (time > r->max_ms)
+		time = r->max_ms > r->base_ms ? r->max_ms : r->base_ms;
+	n->until = now + time;
+	n->out = true;
+	return WEFT_OUTLIER_EJECTED;
+}
+
+static int naive_step(struct naive *n, struct naive *all, const struct weft_outlier_rule *r, unsigned act, uint64_t now)
+{
+	switch (act) {
+	case 0:
+		n->row = 0;
+		return 0;
+	case 1:
+	case 2:
+		if (!n->out || (act == 1 && n->until > now))
+			return 0;
+		n->out = false;
+		n->returned = now;
+		return 1;
+	case 3:
+		return naive_eject(n, all, r, now);
+	default:
+		return ++n->row >= r->failures && r->failures ? naive_eject(n, all, r, now) : WEFT_OUTLIER_STAYS;
+	}
+}
+
+static int step(struct world *w, unsigned e, unsigned act, uint64_t now_ns)
+{
+	switch (act) {
+	case 0:
+		weft_outlier_success(&w->b[e]);
+		return 0;
+	case 1:
+	case 2:
+		return weft_outlier_return(&w->b[e], &w->s, &w->s.unavailable[0], act == 1 ? now_ns : ~0ull, now_ns);
+	case 3:
+		return weft_outlier_eject(&w->b[e], &w->s, &w->s.unavailable[0], &w->rule, WEFT_CAUSE_SUCCESS_RATE,
+					  now_ns);
+	default:
+		return weft_outlier_failure(&w->b[e], &w->s, &w->s.unavailable[0], &w->rule, WEFT_CAUSE_REFUSED,
+					    now_ns);
+	}
+}
+
+START_TEST(does_what_the_naive_one_does)
+{
+	struct chance c = chance_new();
+
+	for (int round = 0; round < 2000; round++) {
+		struct world w = { .rule = { chance_below(&c, 7), chance_below(&c, 50000), chance_below(&c, 300000),
+					     chance_below(&c, 101), 1 + chance_below(&c, 20000), NR_ENDPOINTS } };
+		struct naive n[NR_ENDPOINTS] = {};
+		uint64_t now = 1 + (chance_next(&c) >> 26);
+		uint32_t pace = 1 + chance_below(&c, 60000);
+
+		for (int i = 0; i < 200; i++) {
+			unsigned e = chance_below(&c, NR_ENDPOINTS), act = chance_below(&c, 10);
+			int found = step(&w, e, act, now * MS), expected = naive_step(&n[e], n, &w.rule, act, now);
+
+			ck_assert_msg(found == expected && (w.b[e].out != 0) == n[e].out &&
+					      w.b[e].ejections == n[e].ejections,
+				      CHANCE "round %d step %d act %u: expected %d, found %d", CHANCE_ARG(c), round, i,
+				      act, expected, found);
+			now += chance_below(&c, 4) ? 0 : chance_below(&c, pace);
+		}
+	}
+}
+END_TEST
+
 static Suite *outlier_race_suite(void)
 {
 	Suite *s = suite_create("outlier race");
 	TCase *c = tcase_create("outlier race");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_test(c, does_what_the_naive_one_does);
 	tcase_add_test(c, one_of_many_ejects_and_one_returns);
 	tcase_add_test(c, nothing_is_stuck_or_drifts);
 	tcase_add_loop_test(c, a_killed_agent_leaves_nothing_that_stays, 0, UNIT_NR(deaths));
