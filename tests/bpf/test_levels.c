@@ -367,18 +367,58 @@ START_TEST(who_leaves_while_ejected_takes_no_place_among_the_ejected)
 }
 END_TEST
 
-/* Everything that an agent, or a CLI, may have begun when it was killed. */
-START_TEST(what_a_killed_agent_began_is_finished)
+static void restart(void)
 {
 	struct plane_options o = {
 		.bpffs = "/sys/fs/bpf", .instance = mesh.name, .cgroup = mesh.cgroup, .lock_dir = "/run/weft"
 	};
+	struct plane_error err = { "" };
+	enum plane_opened how;
+
+	plane_close(mesh.plane);
+	mesh.plane = NULL;
+	ck_assert_msg(plane_open(&o, &mesh.plane, &how, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(how, PLANE_ADOPTED);
+	mesh.maps = plane_maps(mesh.plane);
+}
+
+START_TEST(a_restart_publishes_nothing_anew)
+{
+	static const char *const zones[] = { "a", "a", "b", NULL, NULL };
+	static const unsigned changed[] = { 0, 0, 1, 1, 0 };
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct service *s = given_s(WEFT_LB_MAGLEV);
+		struct plane_change change;
+
+		s->zone_aware = true;
+		s->maglev_size = 101;
+		s->limits.rate = 100;
+		s->breaker.percent = 50;
+		given_some(s, 3, 4, "a");
+		given_some(s, 3, 4, "b");
+		given_some(s, 3, 9, "c");
+		s->endpoints[0].unready = true;
+		s->endpoints[1].weight = 0;
+		if (i)
+			restart();
+		plane_set_zone(mesh.plane, zones[i]);
+		change = publish_all(&mesh);
+		ck_assert_uint_eq(change.services_changed, changed[i]);
+		ck_assert_uint_eq(change.services_same, i && !changed[i]);
+		reclaim_all(mesh.plane);
+		expect_counters(mesh.maps);
+	}
+}
+END_TEST
+
+/* Everything that an agent, or a CLI, may have begun when it was killed. */
+START_TEST(what_a_killed_agent_began_is_finished)
+{
 	uint64_t future = (now_ms() + 60000) * 1000000 & ~WEFT_OUTLIER_CLAIM;
 	uint64_t past = (now_ms() - 1) * 1000000 & ~WEFT_OUTLIER_CLAIM;
-	struct plane_error err = { "" };
 	struct weft_sstate *sstate;
 	struct weft_bstate *b;
-	enum plane_opened how;
 
 	given_some(given_s(WEFT_LB_RANDOM), 10, 0, NULL);
 	publish_all(&mesh);
@@ -392,10 +432,7 @@ START_TEST(what_a_killed_agent_began_is_finished)
 	b[id_of(4)].out = WEFT_OUT_UNHEALTHY; /* not counted */
 	mesh.maps->sstate[service_id(mesh.maps, "s")].ejected = 7;
 	mesh.maps->sstate[service_id(mesh.maps, "s")].unavailable[3] = 1;
-	plane_close(mesh.plane);
-	mesh.plane = NULL;
-	ck_assert_msg(plane_open(&o, &mesh.plane, &how, &err) == 0, "%s", err.text);
-	mesh.maps = plane_maps(mesh.plane);
+	restart();
 	sstate = &mesh.maps->sstate[service_id(mesh.maps, "s")];
 	b = mesh.maps->bstate;
 	/* Not before a grace period: a program may be at it. */
@@ -461,6 +498,7 @@ static Suite *levels_suite(void)
 	tcase_add_loop_test(c, panic_when_nobody_is_left, 0, WEFT_LB_MAX);
 	tcase_add_test(c, no_panic_when_it_is_off);
 	tcase_add_test(c, counters_are_right_whatever_moves);
+	tcase_add_test(c, a_restart_publishes_nothing_anew);
 	tcase_add_test(c, what_a_killed_agent_began_is_finished);
 	tcase_add_test(c, audit_finds_and_repairs_every_counter);
 	tcase_add_test(c, who_leaves_while_ejected_takes_no_place_among_the_ejected);
