@@ -29,7 +29,7 @@
 
 /* Weight of an endpoint: 1 is the default, 0 means "no new connections". */
 #define WEFT_WEIGHT_MAX 1000
-/* Weighted slots of one service; larger sets of weights are scaled down to fit. */
+/* Weighted slots of one level of a service; larger sets of weights are scaled down to fit. */
 #define WEFT_SLOTS_PER_SERVICE	   65536
 #define WEFT_ENDPOINTS_PER_SERVICE 16384
 #define WEFT_FRONTENDS_PER_SERVICE 64
