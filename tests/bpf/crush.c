@@ -82,7 +82,7 @@ static void connect_one(struct runner *w)
 	struct crush *c = w->c;
 	int fd;
 
-	fd = c->udp ? udp_to(c->vip, c->port) : tcp_to(c->vip, c->port);
+	fd = c->udp ? udp_to(c->vip, c->port) : c->unfinished ? tcp_start(c->vip, c->port) : tcp_to(c->vip, c->port);
 	if (fd >= 0) {
 		w->fd[w->held++] = fd;
 		raise_to(&c->most, __atomic_add_fetch(w->now, 1, __ATOMIC_SEQ_CST));

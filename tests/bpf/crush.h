@@ -16,6 +16,7 @@ struct crush {
 	const char *vip;
 	uint16_t port;
 	bool udp;
+	bool unfinished; /* TCP: handshakes are begun and not waited for */
 	enum crush_end end;
 	unsigned threads, hold; /* connections that each thread wants to have; hold < each */
 	uint64_t each;		/* connects of each thread */

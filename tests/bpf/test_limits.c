@@ -173,41 +173,71 @@ START_TEST(max_connections_per_endpoint)
 END_TEST
 
 /* Nobody answers: handshakes last as long as the client likes. */
-START_TEST(max_pending)
+static const struct weft_sstate *given_silence(uint32_t pending)
 {
-	struct crush crush = { .threads = 16, .hold = 2, .each = wanted_ops() / 160 };
-	const struct weft_sstate *s;
 	struct service *hole;
-	int fd[10];
 
 	ck_assert_int_eq(wire_hole(), 0);
 	hole = given_service(&mesh, "hole", IPPROTO_TCP, "10.99.0.5", 80, WEFT_LB_RANDOM);
 	hole->failover = false;
 	hole->ejection.on = false;
-	hole->limits.pending = 10;
+	hole->limits.pending = pending;
 	given_endpoint(hole, "10.66.0.2", 8080);
 	given_endpoint(hole, "10.66.0.3", 8080);
 	publish_all(&mesh);
-	s = sstate("10.99.0.5", IPPROTO_TCP);
-	for (unsigned round = 0; round < crush.each; round++) {
-		mark(&mesh);
-		for (int i = 0; i < 10; i++) {
-			fd[i] = tcp_start("10.99.0.5", 80);
-			ck_assert_msg(fd[i] >= 0, "round %u, connect %d: %s", round, i, strerror(-fd[i]));
-		}
-		for (int i = 0; i < 3; i++)
-			ck_assert_int_eq(tcp_start("10.99.0.5", 80), -ECONNREFUSED);
-		ck_assert_uint_eq(load(&s->pending), 10);
-		for (int i = 0; i < 4; i++)
-			close(fd[i]);
-		ck_assert_uint_eq(load(&s->pending), 6);
-		for (int i = 0; i < 4; i++)
-			ck_assert_int_ge(fd[i] = tcp_start("10.99.0.5", 80), 0);
-		ck_assert_int_eq(tcp_start("10.99.0.5", 80), -ECONNREFUSED);
-		for (int i = 0; i < 10; i++)
-			close(fd[i]);
-		expect_reason(&mesh, WEFT_R_MAX_PENDING, 4);
+	mark(&mesh);
+	return sstate("10.99.0.5", IPPROTO_TCP);
+}
+
+START_TEST(max_pending)
+{
+	const struct weft_sstate *s = given_silence(10);
+	int fd[10];
+
+	for (int i = 0; i < 10; i++) {
+		fd[i] = tcp_start("10.99.0.5", 80);
+		ck_assert_msg(fd[i] >= 0, "connect %d: %s", i, strerror(-fd[i]));
 	}
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(tcp_start("10.99.0.5", 80), -ECONNREFUSED);
+	ck_assert_uint_eq(load(&s->pending), 10);
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+	ck_assert_uint_eq(load(&s->pending), 6);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_ge(fd[i] = tcp_start("10.99.0.5", 80), 0);
+	ck_assert_int_eq(tcp_start("10.99.0.5", 80), -ECONNREFUSED);
+	for (int i = 0; i < 10; i++)
+		close(fd[i]);
+	expect_reason(&mesh, WEFT_R_MAX_PENDING, 4);
+	expect_all_back(s);
+}
+END_TEST
+
+START_TEST(max_pending_of_many)
+{
+	struct crush crush = { .vip = "10.99.0.5",
+			       .port = 80,
+			       .unfinished = true,
+			       .threads = THREADS,
+			       .hold = 3,
+			       .each = wanted_ops() / THREADS };
+	const struct weft_sstate *s = given_silence(MOST);
+	int fd[MOST];
+
+	ck_assert_int_eq(crush_run(&crush), 0);
+	printf("limits: pending: %llu SYNs, %llu refused, at most %u\n", (unsigned long long)crush.taken,
+	       (unsigned long long)crush.refused, crush.most);
+	ck_assert_uint_eq(crush.trouble, 0);
+	ck_assert_uint_gt(crush.refused, 0);
+	ck_assert_uint_eq(crush.most, MOST);
+	expect_reason(&mesh, WEFT_R_MAX_PENDING, crush.refused);
+	expect_all_back(s);
+	for (int i = 0; i < MOST; i++)
+		ck_assert_int_ge(fd[i] = tcp_start("10.99.0.5", 80), 0);
+	ck_assert_int_eq(tcp_start("10.99.0.5", 80), -ECONNREFUSED);
+	for (int i = 0; i < MOST; i++)
+		close(fd[i]);
 	expect_all_back(s);
 }
 END_TEST
@@ -393,6 +423,7 @@ static Suite *limits_suite(void)
 	tcase_add_loop_test(c, max_connections_at_the_server, 0, (int)(sizeof(ends) / sizeof(ends[0])));
 	tcase_add_test(c, max_connections_per_endpoint);
 	tcase_add_test(c, max_pending);
+	tcase_add_test(c, max_pending_of_many);
 	tcase_add_test(c, max_pending_ends_with_the_handshake);
 	tcase_add_test(c, udp_sockets);
 	tcase_add_test(c, a_killed_process_gives_all_back);
