@@ -415,6 +415,43 @@ START_TEST(limits_change_under_connections)
 }
 END_TEST
 
+/* The service goes and comes back, or another one comes, while connections live: their places are neither forgotten nor
+ * given back twice. */
+START_TEST(services_come_and_go_under_connections)
+{
+	struct census *c = census_start(hosts, 2, 8080);
+	int fd[5];
+
+	ck_assert_ptr_nonnull(c);
+	for (int round = 0; round < 4; round++) {
+		given_limited("10.99.0.1", IPPROTO_TCP, 8080, 2)->limits.connections = 10;
+		publish_all(&mesh);
+		for (int i = 0; i < 5; i++)
+			ck_assert_int_ge(fd[i] = tcp_to("10.99.0.1", 80), 0);
+		publish_all(&mesh); /* nothing */
+		if (round % 2) {
+			given_limited("10.99.0.7", IPPROTO_TCP, 8080, 2)->limits.connections = 3;
+			publish_all(&mesh);
+			expect_room_for("10.99.0.7", 3, WEFT_R_MAX_CONNECTIONS);
+		}
+		if (round > 1)
+			for (int i = 0; i < 5; i++)
+				close(fd[i]);
+		given_limited("10.99.0.1", IPPROTO_TCP, 8080, 2)->limits.connections = 10;
+		publish_all(&mesh);
+		if (round <= 1) {
+			expect_room_for("10.99.0.1", 5, WEFT_R_MAX_CONNECTIONS);
+			for (int i = 0; i < 5; i++)
+				close(fd[i]);
+		}
+		expect_all_back(sstate("10.99.0.1", IPPROTO_TCP));
+		expect_room_for("10.99.0.1", 10, WEFT_R_MAX_CONNECTIONS);
+		expect_all_back(sstate("10.99.0.1", IPPROTO_TCP));
+	}
+	census_stop(c);
+}
+END_TEST
+
 static Suite *limits_suite(void)
 {
 	Suite *s = suite_create("limits");
@@ -429,6 +466,7 @@ static Suite *limits_suite(void)
 	tcase_add_test(c, a_killed_process_gives_all_back);
 	tcase_add_test(c, failed_connects_give_all_back);
 	tcase_add_test(c, limits_change_under_connections);
+	tcase_add_test(c, services_come_and_go_under_connections);
 	return s;
 }
 
