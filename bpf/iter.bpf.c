@@ -8,10 +8,12 @@
 #include <bpf/bpf_helpers.h>
 #include <linux/in.h>
 
+#include "lib/drain.h"
 #include "lib/flow.h"
 #include "lib/tcp.h"
 
-#define KERNEL_AF_INET6 10
+#define KERNEL_AF_INET6	 10
+#define KERNEL_TCP_CLOSE 7
 
 static __always_inline void iter_addresses(struct sock *sk, struct weft_flow_record *r)
 {
@@ -52,6 +54,12 @@ int weft_iter_flow(struct bpf_iter__bpf_sk_storage_map *ctx)
 			if (edge)
 				flow_account(flow, edge, tcp.sent, tcp.received, tcp.retransmits);
 		}
+	}
+	/* Its endpoint is gone and somebody disconnected it, with SOCK_DESTROY: it holds a place for nothing. */
+	if (flow->held && sk->sk_protocol == IPPROTO_UDP && sk->__sk_common.skc_state == KERNEL_TCP_CLOSE &&
+	    drain_vanished(flow)) {
+		flow_leave(flow);
+		count(WEFT_R_VANISHED_CLOSED);
 	}
 	if (!flow->held)
 		return 0;

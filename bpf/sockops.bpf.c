@@ -10,6 +10,7 @@
 #include <linux/in.h>
 #include <linux/errno.h>
 
+#include "lib/drain.h"
 #include "lib/flow.h"
 #include "lib/handshake.h"
 #include "lib/synrto.h"
@@ -31,6 +32,13 @@ static __always_inline const struct weft_spec *spec_of(const struct weft_flow *f
 	__u32 spec = service_spec(flow->service);
 
 	return bpf_map_lookup_elem(&weft_specs, &spec);
+}
+
+static __always_inline void tcp_give_up(struct bpf_sock_ops *ctx)
+{
+	int ms = 1;
+
+	bpf_setsockopt(ctx, SOL_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 static __always_inline void on_connect(struct bpf_sock_ops *ctx, struct weft_flow *flow)
@@ -99,9 +107,12 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, struct weft
 static __always_inline void on_timeout(struct bpf_sock_ops *ctx, struct weft_flow *flow)
 {
 	if (flow->state == WEFT_FLOW_ESTABLISHED) {
-		/* Closed by the application, and the endpoint does not even acknowledge that: its place is free. */
-		if (weft_has_skerr && ctx->sk && tcp_is_orphan(bpf_skc_to_tcp_sock(ctx->sk)))
+		/* Closed by the application, and the endpoint does not acknowledge that, said four times: it is free. */
+		if (ctx->args[0] >= 3 && weft_has_skerr && ctx->sk && tcp_is_orphan(bpf_skc_to_tcp_sock(ctx->sk)))
 			flow_let_go(flow);
+		/* Its packets are stopped (bpf/destroy.bpf.c): the next timeout is the last. */
+		else if (flow->held && drain_state(flow) == DRAIN_DUE)
+			tcp_give_up(ctx);
 		return;
 	}
 	if (flow->state != WEFT_FLOW_SYN_SENT)
@@ -156,6 +167,8 @@ static __always_inline void connection_ended(struct weft_flow *flow, const struc
 
 	flow->state = WEFT_FLOW_NONE;
 	count(reset ? WEFT_R_RESET : WEFT_R_CLOSED);
+	if (flow->held && (tcp->error == ECONNABORTED || tcp->error == ETIMEDOUT) && drain_state(flow) == DRAIN_DUE)
+		count(WEFT_R_DRAIN_CLOSED);
 	if (state)
 		state->last_rtt_us = tcp->srtt_us;
 	if (state && tcp->received && *(volatile __u32 *)&state->resets_in_row)

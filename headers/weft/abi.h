@@ -284,6 +284,8 @@ enum weft_flow_state {
 	    */
 #define WEFT_FLOW_F_HANDSHAKE 8u  /* an entry of weft_handshakes belongs to it */
 #define WEFT_FLOW_F_SILENT    32u /* its first SYN got no answer in time, and that was counted */
+#define WEFT_FLOW_F_ARMED     64u  /* its keepalive was set for draining: see weft/drain.h */
+#define WEFT_FLOW_F_KEPT      128u /* and it had one of its own before */
 #define WEFT_FLOW_F_MOVED     16u /* it failed over: its packets are translated, see weft/handshake.h */
 
 /*

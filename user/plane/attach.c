@@ -164,6 +164,7 @@ static int attach_all(struct attaching *a, struct plane_error *err)
 	if (r)
 		return r;
 	attach_iterator(a->p);
+	drain_pin(a->p);
 	for (int i = 0; !r && i < PLANE_PROGRAM_MAX; i++)
 		r = attach_one(a, i, err);
 	if (r)

@@ -25,11 +25,17 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static uint64_t deadline(uint32_t drain_ms)
+{
+	return drain_ms ? now_ns() + drain_ms * 1000000ull : 0;
+}
+
 /* How endpoints come in: of one service, at one moment. */
 struct entry {
 	uint32_t service;
 	bool checked;	/* it has a health check, which a new endpoint has to pass first */
 	uint64_t since; /* slow start of what comes now; 0: none, since the service itself is new */
+	uint64_t until; /* when connections of what is not ready are closed; 0: never */
 };
 
 static void write_backend(struct plane *p, uint32_t id, const struct entry *in, const struct endpoint *e, uint8_t level)
@@ -70,10 +76,15 @@ static void update_out(struct plane *p, uint32_t id, const struct entry *in, con
 	uint32_t clear = (e->unready ? 0u : WEFT_OUT_UNREADY) | (in->checked ? 0u : WEFT_OUT_UNHEALTHY);
 	uint32_t out = __atomic_load_n(&state->out, __ATOMIC_RELAXED);
 
-	if (e->unready)
+	if (e->unready && !(out & WEFT_OUT_UNREADY)) {
+		if (in->until && (!state->drain_ns || state->drain_ns > in->until))
+			__atomic_store_n(&state->drain_ns, in->until, __ATOMIC_RELEASE);
 		weft_out_set(state, unavailable, WEFT_OUT_UNREADY);
+	}
 	if (!(out & clear))
 		return;
+	if (out & clear & WEFT_OUT_UNREADY && !(out & WEFT_OUT_DRAINED))
+		__atomic_store_n(&state->drain_ns, 0, __ATOMIC_RELEASE);
 	if (!(out & ~clear))
 		state->since_ns = in->since;
 	weft_out_clear(state, unavailable, clear);
@@ -110,7 +121,8 @@ static void write_backends(struct plane *p, struct draft *d, struct plane_change
 {
 	const struct entry in = { .service = d->service,
 				  .checked = d->want->check.type != HEALTH_NONE,
-				  .since = p->held[d->service].state == HOLDING_LIVE ? now_ns() : 0 };
+				  .since = p->held[d->service].state == HOLDING_LIVE ? now_ns() : 0,
+				  .until = deadline(d->want->drain_ms) };
 
 	for (size_t i = 0; i < d->want->nr_endpoints; i++) {
 		const struct endpoint *e = &d->want->endpoints[i];
@@ -216,11 +228,6 @@ static void drain(struct plane *p, uint32_t service, uint32_t id, bool stay_read
 	h->draining[h->nr_draining++] = (struct drain){ .id = id, .since = p->graces };
 	p->nr_draining++;
 	unsettle(p, service);
-}
-
-static uint64_t deadline(uint32_t drain_ms)
-{
-	return drain_ms ? now_ns() + drain_ms * 1000000ull : 0;
 }
 
 void publish(struct plane *p, struct draft *d, struct plane_change *change)

@@ -117,6 +117,7 @@ int plane_adopt(struct plane *p, struct plane_error *err);
 bool kernel_has_btf(void);
 bool kernel_has_retval(void);
 bool kernel_has_sk_error(void);
+bool kernel_has_sock_destroy(void);
 uint32_t kernel_hz(void); /* ticks per second; 0: not known */
 
 /* shape.c: a service in the arena. */
@@ -182,6 +183,9 @@ void clear_ready(struct plane *p, uint32_t id);
 int pass_grace(struct plane *p); /* waits, then frees and retires what waited for it */
 unsigned reclaim_drained(struct plane *p);
 void reclaim_order(struct plane *p);
+
+/* fence.c: pins what ends connections at the deadline, instead of what was pinned before. The skeleton is loaded. */
+void drain_pin(struct plane *p);
 
 /* edges.c: after endpoints or services were freed, and before their ids are used again. */
 void edges_reclaim(struct plane *p);
