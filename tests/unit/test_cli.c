@@ -162,7 +162,7 @@ START_TEST(version_says_what_it_is)
 	ck_assert_int_eq(run("--version"), CLI_DONE);
 	ck_assert_msg(strncmp(out_text_of, "weft " WEFT_VERSION " (", strlen("weft " WEFT_VERSION " (")) == 0, "%s",
 		      out_text_of);
-	ck_assert_ptr_nonnull(strstr(out_text_of, "abi 1, libbpf 1."));
+	ck_assert_ptr_nonnull(strstr(out_text_of, "abi 2, libbpf 1."));
 	ck_assert_int_eq(run("version -o json"), CLI_DONE);
 	ck_assert_ptr_nonnull(strstr(out_text_of, "\"abi\": 1"));
 }

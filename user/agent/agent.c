@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "agent/events.h"
 #include "agent/http.h"
 #include "agent/links.h"
 #include "agent/notify.h"
+#include "agent/outlier.h"
 #include "agent/privs.h"
 #include "agent/state.h"
 #include "agent/watch.h"
@@ -207,6 +209,8 @@ static int start(struct agent *a)
 	if (r < 0)
 		return log_err(r, "cannot start the server for metrics");
 	links_start(a, c);
+	events_start(a);
+	outlier_start(a);
 	r = privs_drop();
 	if (r < 0)
 		return log_err(r, "cannot give up capabilities");
@@ -222,6 +226,8 @@ static void stop(struct agent *a)
 	upkeep_done(a);
 	agent_health_done(a);
 	links_done(a);
+	outlier_done(a);
+	events_done(a);
 	watch_free(a->watch);
 	while (a->jobs)
 		uv_run(&a->loop, UV_RUN_ONCE);

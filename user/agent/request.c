@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/events.h"
+#include "agent/links.h"
 #include "agent/privs.h"
 #include "agent/request.h"
 #include "agent/state.h"
@@ -24,8 +26,10 @@ struct request {
 	struct request_door *door;
 	struct MHD_Connection *connection;
 	uv_work_t work;
-	bool written; /* the worker is done */
-	struct metrics_agent seen;
+	bool written;		   /* the worker is done */
+	struct metrics_agent seen; /* with copies of what the loop may change meanwhile: */
+	struct metrics_ejections *ejections;
+	struct metrics_health *health;
 	struct metrics_options options;
 	const struct maps *maps;
 	int result;
@@ -111,6 +115,38 @@ static void page_written(uv_work_t *work, int status)
 	door->wake(door);
 }
 
+/* The worker must not read what the loop writes. Without memory the page lacks these. */
+static void copy_seen(struct request *q, const struct agent *a)
+{
+	_cleanup_(freep) struct health_counts *counts = NULL;
+	struct health_totals totals = { 0 };
+	size_t nr = 0;
+
+	q->seen = a->seen;
+	q->seen.failover_links = links_count(a);
+	if (events_ejections(a, &q->ejections, &nr) == 0) {
+		q->seen.ejections = q->ejections;
+		q->seen.nr_ejections = nr;
+	}
+	health_totals(a->health, &totals);
+	q->seen.checks_late = totals.late;
+	if (health_counts(a->health, &counts, &nr) < 0 || !nr)
+		return;
+	q->health = calloc(nr, sizeof(*q->health));
+	for (size_t i = 0; q->health && i < nr; i++) {
+		const struct health_counts *c = &counts[i];
+
+		q->health[i] = (struct metrics_health){ .successes = c->successes,
+							.failures = c->failures,
+							.healthy = c->healthy,
+							.unhealthy = c->unhealthy,
+							.unknown = c->unknown };
+		memcpy(q->health[i].service, c->service, sizeof(q->health[i].service));
+	}
+	q->seen.health = q->health;
+	q->seen.nr_health = q->health ? nr : 0;
+}
+
 static enum MHD_Result answer_metrics(struct request *q, struct MHD_Connection *c)
 {
 	const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
@@ -124,7 +160,7 @@ static enum MHD_Result answer_metrics(struct request *q, struct MHD_Connection *
 				      MHD_create_response_from_fd_at_offset64(q->size, MOVE(q->fd, -1), 0));
 	q->connection = c;
 	q->maps = plane_maps(a->plane);
-	q->seen = a->seen;
+	copy_seen(q, a);
 	q->options = a->metrics;
 	q->options.agent = &q->seen;
 	q->options.format = metrics_negotiate(accept);
@@ -146,6 +182,41 @@ static enum MHD_Result answer_status(struct request *q, struct MHD_Connection *c
 			      MHD_create_response_from_buffer(strlen(json), json, MHD_RESPMEM_MUST_FREE));
 }
 
+static enum MHD_Result reply_json(struct MHD_Connection *c, json_t *j)
+{
+	char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(14)) : NULL;
+
+	json_decref(j);
+	if (!text)
+		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "no memory");
+	return reply_response(c, MHD_HTTP_OK, "application/json", NULL,
+			      MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+}
+
+/* What health checks found; ?service=NAME for one service. */
+static enum MHD_Result answer_checks(struct request *q, struct MHD_Connection *c)
+{
+	const char *service = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "service");
+
+	return reply_json(c, health_json(q->door->agent->health, service));
+}
+
+/* ?since=N: those after the event of that id. */
+static enum MHD_Result answer_events(struct request *q, struct MHD_Connection *c)
+{
+	const char *since = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "since");
+	unsigned long long after = 0;
+	char *end;
+
+	if (since) {
+		errno = 0;
+		after = strtoull(since, &end, 10);
+		if (errno || *end || *since < '0' || *since > '9')
+			return reply_text(c, MHD_HTTP_BAD_REQUEST, NULL, "since is the id of an event, a number");
+	}
+	return reply_json(c, events_json(q->door->agent, after));
+}
+
 /* An old state is served as well as a new one; what is not healthy is that the kernel's part is gone. */
 static enum MHD_Result answer_health(struct request *q, struct MHD_Connection *c)
 {
@@ -158,20 +229,6 @@ static enum MHD_Result answer_health(struct request *q, struct MHD_Connection *c
 	if (*a->last_error)
 		return reply_text(c, MHD_HTTP_OK, NULL, "serving the last good state: %s", a->last_error);
 	return reply_text(c, MHD_HTTP_OK, NULL, "ok");
-}
-
-/* What the checks of endpoints found out; ?service=NAME for one service. */
-static enum MHD_Result answer_checks(struct request *q, struct MHD_Connection *c)
-{
-	const char *service = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "service");
-	json_t *j = health_json(q->door->agent->health, service);
-	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-
-	json_decref(j);
-	if (!text)
-		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "no memory");
-	return reply_response(c, MHD_HTTP_OK, "application/json", NULL,
-			      MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
 }
 
 static enum MHD_Result answer_ready(struct request *q, struct MHD_Connection *c)
@@ -202,6 +259,7 @@ static const struct {
 	{ "/metrics", "GET", answer_metrics }, { "/healthz", "GET", answer_health },
 	{ "/readyz", "GET", answer_ready },    { "/health", "GET", answer_checks },
 	{ "/status", "GET", answer_status },   { "/reload", "POST", answer_reload },
+	{ "/events", "GET", answer_events },
 };
 
 static enum MHD_Result answer_none(struct MHD_Connection *c)
@@ -252,6 +310,8 @@ void request_completed(void *cls, struct MHD_Connection *c, void **state, enum M
 	if (!q)
 		return;
 	closep(&q->fd);
+	free(q->ejections);
+	free(q->health);
 	free(q);
 	*state = NULL;
 }

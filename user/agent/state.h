@@ -12,9 +12,11 @@
 #include "plane/plane.h"
 #include "telemetry/metrics.h"
 
+struct events;
 struct health;
 struct http;
 struct links;
+struct outlier;
 struct watch;
 
 struct agent {
@@ -33,6 +35,8 @@ struct agent {
 	struct links *links;   /* NULL: failover cannot be had */
 	struct health *health; /* NULL: no service ever asked for checks */
 	struct health_said health_said;
+	struct events *events;	 /* NULL: no memory */
+	struct outlier *outlier; /* likewise */
 
 	struct metrics_agent seen;
 	struct metrics_options metrics; /* .format and .agent are the request's */

@@ -2,8 +2,10 @@
 #include <jansson.h>
 #include <unistd.h>
 
+#include "agent/links.h"
 #include "agent/state.h"
 #include "commit.h"
+#include "health/health.h"
 
 /* Texts may hold bytes of file names that are no UTF-8; JSON has none of those. */
 static json_t *text(const char *s)
@@ -23,6 +25,7 @@ static json_t *text(const char *s)
 char *status_json(const struct agent *a)
 {
 	const struct metrics_agent *m = &a->seen;
+	struct health_totals checks = { 0 };
 	json_t *j = json_object();
 	char *reply;
 
@@ -45,6 +48,11 @@ char *status_json(const struct agent *a)
 	json_object_set_new(j, "resting", json_integer(a->resting));
 	json_object_set_new(j, "audit_runs", json_integer((json_int_t)m->audit_runs));
 	json_object_set_new(j, "audit_drift", json_integer((json_int_t)m->audit_drift));
+	json_object_set_new(j, "failover_links", json_integer((json_int_t)links_count(a)));
+	health_totals(a->health, &checks);
+	json_object_set_new(j, "health_checks", json_integer(checks.targets));
+	json_object_set_new(j, "health_checks_waiting", json_integer(checks.waiting));
+	json_object_set_new(j, "health_checks_late", json_integer((json_int_t)checks.late));
 	reply = json_dumps(j, JSON_INDENT(2));
 	json_decref(j);
 	return reply;

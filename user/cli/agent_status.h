@@ -12,6 +12,7 @@ struct agent_status {
 	char config_file[512];
 	double start_unix, last_ok_unix;
 	uint64_t reloads_ok, reloads_failed, services, endpoints;
+	uint64_t failover_links, health_checks;
 	char last_error[1024]; /* empty: none */
 };
 

@@ -23,6 +23,7 @@ enum cli_option {
 	CLI_REPAIR,
 	CLI_OPENMETRICS,
 	CLI_SOCKET,
+	CLI_FOLLOW,
 	CLI_OPTION_MAX
 };
 #define CLI_BIT(id) (1u << CLI_##id)
@@ -91,12 +92,14 @@ int cli_open_failed(struct cli *cli, int r, const char *dir, unsigned abi);
 	X(doctor)                                                                                                      \
 	X(service_list)                                                                                                \
 	X(service_show)                                                                                                \
+	X(service_breaker)                                                                                             \
 	X(endpoint_list)                                                                                               \
 	X(connections)                                                                                                 \
 	X(explain)                                                                                                     \
 	X(dump)                                                                                                        \
 	X(check)                                                                                                       \
 	X(metrics)                                                                                                     \
+	X(events)                                                                                                      \
 	X(agent)                                                                                                       \
 	X(load)                                                                                                        \
 	X(unload)                                                                                                      \

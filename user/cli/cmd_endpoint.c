@@ -40,7 +40,7 @@ static void endpoint_row(const struct view *v, const char *service, uint32_t id,
 
 	out_cell(o, out_text(service));
 	out_cell(o, out_text(addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text))));
-	out_cell(o, out_text(view_state(b)));
+	out_cell(o, out_text(view_state(v, id)));
 	out_cell(o, out_int(b->weight));
 	out_cell(o, out_percent(view_share(v, id)));
 	out_cell(o, out_int(s->active));

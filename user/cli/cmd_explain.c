@@ -136,12 +136,12 @@ static void explain_candidates(const struct view *v, const struct weft_spec *spe
 		struct weft_lb_candidate c = candidate(v, ids[i]);
 
 		out_cell(o, out_text(addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text))));
-		out_cell(o, out_text(view_state(b)));
+		out_cell(o, out_text(view_state(v, ids[i])));
 		out_cell(o, out_int(b->weight));
 		out_cell(o, out_percent(view_share(v, ids[i])));
 		out_cell(o, out_int(c.active));
 		out_cell(o, c.ewma_us ? out_us(c.ewma_us) : out_none());
-		out_cell(o, view_is_ready(b) ? cost(spec, &c) : out_none());
+		out_cell(o, view_is_ready(v, ids[i]) ? cost(spec, &c) : out_none());
 		out_cell(o, out_int(ids[i]));
 		out_cell(o, out_text(why(v, spec, ids[i])));
 	}
@@ -200,7 +200,7 @@ static size_t count_ready(const struct view *v, const struct weft_spec *spec, co
 	const uint32_t *ids = view_backends(v, spec->service, &nr);
 
 	for (size_t i = 0; i < nr; i++) {
-		if (!view_is_ready(&v->maps->backends[ids[i]]) || !v->slots[ids[i]])
+		if (!view_is_ready(v, ids[i]) || !v->slots[ids[i]])
 			continue;
 		*ret_last = &v->maps->backends[ids[i]];
 		ready++;

@@ -15,10 +15,16 @@ static const struct out_column columns[] = {
 	{ "balance", "BALANCE", 0 },
 	{ "endpoints", "ENDPOINTS", OUT_RIGHT },
 	{ "ready", "READY", OUT_RIGHT },
+	{ "ejected", "EJECTED", OUT_RIGHT },
+	{ "breaker", "BREAKER", 0 },
 	{ "active", "ACTIVE", OUT_RIGHT },
 	{ "opened", "OPENED", OUT_RIGHT },
 	{ "failed", "FAILED", OUT_RIGHT },
 	{ "refused", "REFUSED", OUT_RIGHT | OUT_WIDE },
+	{ "connections", "CONNECTIONS", OUT_RIGHT | OUT_WIDE },
+	{ "max_connections", "", OUT_NEVER },
+	{ "pending", "PENDING", OUT_RIGHT | OUT_WIDE },
+	{ "max_pending", "", OUT_NEVER },
 	{ "affinity", "AFFINITY", OUT_WIDE },
 	{ "affinity_seconds", "TIMEOUT", OUT_RIGHT | OUT_WIDE },
 	{ "slots", "SLOTS", OUT_RIGHT | OUT_WIDE },
@@ -27,10 +33,30 @@ static const struct out_column columns[] = {
 	{ "serial", "SERIAL", OUT_RIGHT | OUT_WIDE },
 };
 
+static uint32_t slots_of(const struct weft_spec *spec)
+{
+	uint32_t nr = 0;
+
+	for (unsigned i = 0; i < spec->nr_levels; i++)
+		nr += spec->level[i].nr_slots;
+	return nr;
+}
+
+/* "87/100" for people, two numbers for programs. */
+static void limit_cells(uint32_t used, uint32_t limit, struct out *o)
+{
+	char text[32];
+
+	out_cell(o, out_words(out_int(used), guard_use(used, limit, text, sizeof(text))));
+	out_cell(o, limit ? out_int(limit) : out_none());
+}
+
 static int service_row(const struct view *v, const struct view_service *s, struct out *o)
 {
 	_cleanup_(freep) const char **addresses = NULL;
 	const struct weft_spec *spec = view_spec(v, s->id);
+	const struct weft_sstate *state = &v->maps->sstate[s->id];
+	struct guard_breaker b = guard_breaker(v, s->id);
 	struct view_total t = view_total(v, s->id);
 	size_t nr;
 	int r;
@@ -44,13 +70,17 @@ static int service_row(const struct view *v, const struct view_service *s, struc
 	out_cell(o, out_text(spec ? lb_name(spec->lb) : NULL));
 	out_cell(o, out_int((int64_t)t.endpoints));
 	out_cell(o, out_int((int64_t)t.ready));
+	out_cell(o, out_int((int64_t)t.ejected));
+	out_cell(o, out_text(guard_breaker_word(&b)));
 	out_cell(o, out_int((int64_t)t.active));
 	out_cell(o, out_int((int64_t)t.opened));
 	out_cell(o, out_int((int64_t)t.failed));
 	out_cell(o, out_int((int64_t)t.refused));
+	limit_cells(state->active, spec ? spec->max_connections : 0, o);
+	limit_cells(state->pending, spec ? spec->max_pending : 0, o);
 	out_cell(o, out_text(spec ? client_name(spec->affinity) : NULL));
 	out_cell(o, spec && spec->affinity ? out_seconds(spec->affinity_ms / 1e3) : out_none());
-	out_cell(o, out_int(spec ? spec->level[0].nr_slots : 0));
+	out_cell(o, out_int(spec ? slots_of(spec) : 0));
 	out_cell(o, spec && spec->level[0].table_size ? out_int(spec->level[0].table_size) : out_none());
 	out_cell(o, out_int(s->id));
 	out_cell(o, out_int(s->serial));
@@ -95,8 +125,9 @@ static void settings(const struct view *v, const struct view_service *s, struct 
 	out_field(o, "opened", NULL, out_int((int64_t)t.opened));
 	out_field(o, "established", NULL, out_int((int64_t)t.established));
 	out_field(o, "failed", NULL, out_int((int64_t)t.failed));
-	out_field(o, "refused", "refused (no endpoint)", out_int((int64_t)t.refused));
-	out_field(o, "slots", NULL, out_int(spec->level[0].nr_slots));
+	out_field(o, "refused", "refused by weft", out_int((int64_t)t.refused));
+	report_guard(v, spec, o);
+	out_field(o, "slots", NULL, out_int(slots_of(spec)));
 	if (spec->level[0].table_size)
 		out_field(o, "maglev_size", "maglev table", out_int(spec->level[0].table_size));
 	out_field(o, "average_weight", "average weight", out_int(spec->level[0].avg_weight));
@@ -118,6 +149,8 @@ int report_service(const struct view *v, const struct view_service *s, struct ou
 	out_field(o, "addresses", NULL, out_list(addresses, nr));
 	out_field(o, "proto", NULL, out_text(view_proto(v, s->id)));
 	settings(v, s, o);
+	if (view_spec(v, s->id))
+		report_levels(v, view_spec(v, s->id), "levels", o);
 	report_endpoints(v, s, "endpoint_list", o);
 	return 0;
 }

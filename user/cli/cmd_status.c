@@ -58,7 +58,7 @@ static void status_traffic(struct cli *cli)
 		const struct weft_backend *b = &v->maps->backends[v->backends[i]];
 
 		active += v->maps->bstate[v->backends[i]].active;
-		ready += view_is_ready(b);
+		ready += view_is_ready(v, v->backends[i]);
 		draining += (b->flags & WEFT_BACKEND_F_DRAINING) != 0;
 		endpoints += !(b->flags & WEFT_BACKEND_F_DRAINING);
 	}

@@ -16,6 +16,7 @@ const struct cli_option_row cli_options[CLI_OPTION_MAX] = {
 	[CLI_REPAIR] = { 0, "repair", NULL, "set right what was counted wrong" },
 	[CLI_OPENMETRICS] = { 0, "openmetrics", NULL, "OpenMetrics instead of Prometheus text" },
 	[CLI_SOCKET] = { 's', "socket", "FILE", "the agent's Unix socket; default /run/weft/INSTANCE.sock" },
+	[CLI_FOLLOW] = { 'f', "follow", NULL, "go on printing what comes, until interrupted" },
 };
 
 const struct cmd cli_commands[] = {
@@ -45,6 +46,13 @@ const struct cmd cli_commands[] = {
 		.run = cmd_service_show,
 	},
 	{
+		.words = "service breaker",
+		.args = "NAME open|closed|auto",
+		.help = "hold the breaker of a service open or closed, or let it be; works without an agent",
+		.flags = CMD_NEEDS_ROOT | CMD_WRITES,
+		.run = cmd_service_breaker,
+	},
+	{
 		.words = "endpoint list",
 		.args = "[SERVICE]",
 		.help = "endpoints with state, share of the traffic, connections and latency",
@@ -61,6 +69,13 @@ const struct cmd cli_commands[] = {
 		.args = "ADDRESS:PORT [udp|tcp]",
 		.help = "why a connect to this address would go where it goes",
 		.run = cmd_explain,
+	},
+	{
+		.words = "events",
+		.args = "",
+		.help = "ejections, returns and breakers that opened or closed, from the agent",
+		.options = CLI_BIT(SOCKET) | CLI_BIT(FOLLOW),
+		.run = cmd_events,
 	},
 	{
 		.words = "check",

@@ -161,7 +161,7 @@ static void dump_backends(const struct view *v, struct out *o)
 		out_cell(o, out_int(v->backends[i]));
 		out_cell(o, out_text(addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text))));
 		out_cell(o, out_int(b->weight));
-		out_cell(o, out_text(view_state(b)));
+		out_cell(o, out_text(view_state(v, v->backends[i])));
 		out_cell(o, out_int(b->flags));
 		out_cell(o, out_int(b->service));
 		out_cell(o, out_int(b->gen));

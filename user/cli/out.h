@@ -99,11 +99,12 @@ static inline struct out_value out_words(struct out_value v, const char *words)
 
 #define OUT_RIGHT 1u /* numbers: aligned to the right */
 #define OUT_WIDE  2u /* text shows it with -o wide only; JSON always has it */
+#define OUT_NEVER 4u /* text never shows it: it is part of another column's words */
 
 struct out_column {
 	const char *key;   /* snake_case, with the unit: "latency_us" */
 	const char *title; /* "LATENCY" */
-	unsigned flags;	   /* OUT_RIGHT, OUT_WIDE */
+	unsigned flags;	   /* OUT_RIGHT, OUT_WIDE, OUT_NEVER */
 };
 
 struct out;

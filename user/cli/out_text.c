@@ -104,7 +104,9 @@ static bool is_shown(const struct out *o, size_t column)
 {
 	const struct text_state *s = o->state;
 
-	return o->ops->wide || !(s->columns[column].flags & OUT_WIDE);
+	unsigned flags = s->columns[column].flags;
+
+	return !(flags & OUT_NEVER) && (o->ops->wide || !(flags & OUT_WIDE));
 }
 
 static void put_row(struct out *o, char *const *cells)

@@ -120,7 +120,8 @@ static int read_backends(struct view *v)
 	/* Sorting needs keys that hold still. */
 	copy = malloc((size_t)capacity * sizeof(*copy) + 1);
 	v->slots = calloc((size_t)capacity + 1, sizeof(*v->slots));
-	if (!copy || !v->slots)
+	v->share = calloc((size_t)capacity + 1, sizeof(*v->share));
+	if (!copy || !v->slots || !v->share)
 		return -ENOMEM;
 	memcpy(copy, m->backends, (size_t)capacity * sizeof(*copy));
 	for (uint32_t i = 1; i < capacity; i++)
@@ -135,21 +136,28 @@ static int read_backends(struct view *v)
 	return 0;
 }
 
-static void count_slots(struct view *v)
+static void count_extent(struct view *v, uint32_t base, uint32_t nr)
 {
 	const struct maps *m = v->maps;
 
+	for (uint32_t k = 0; k < nr; k++)
+		if (m->slots[base + k] < m->capacity[PLANE_MAP_BACKENDS])
+			v->slots[m->slots[base + k]]++;
+}
+
+static void count_slots(struct view *v)
+{
 	for (size_t i = 0; i < v->nr_services; i++) {
 		const struct weft_spec *spec = view_spec(v, v->services[i].id);
-		uint32_t base, nr;
 
-		if (!spec)
-			continue;
-		base = spec->level[0].table_size ? spec->level[0].table_base : spec->level[0].slot_base;
-		nr = spec->level[0].table_size ? spec->level[0].table_size : spec->level[0].nr_slots;
-		for (uint32_t k = 0; k < nr; k++)
-			if (m->slots[base + k] < m->capacity[PLANE_MAP_BACKENDS])
-				v->slots[m->slots[base + k]]++;
+		for (unsigned k = 0; spec && k < spec->nr_levels; k++) {
+			const struct weft_level *l = &spec->level[k];
+
+			if (l->table_size)
+				count_extent(v, l->table_base, l->table_size);
+			else
+				count_extent(v, l->slot_base, l->nr_slots);
+		}
 	}
 }
 
@@ -176,6 +184,7 @@ int view_read(const struct maps *m, struct view **ret)
 	if (r < 0)
 		return r;
 	count_slots(v);
+	view_shares(v);
 	*ret = MOVE(v, NULL);
 	return 0;
 }
@@ -189,6 +198,7 @@ void view_free(struct view *v)
 	free(v->by_id);
 	free(v->backends);
 	free(v->slots);
+	free(v->share);
 	free(v);
 }
 
@@ -267,9 +277,12 @@ const struct weft_spec *view_spec(const struct view *v, uint32_t service)
 	if (!id || id >= m->capacity[PLANE_MAP_SPECS])
 		return NULL;
 	spec = &m->specs[id];
-	if (spec->service != service || (uint64_t)spec->level[0].slot_base + spec->level[0].nr_slots > slots ||
-	    (uint64_t)spec->level[0].table_base + spec->level[0].table_size > slots)
+	if (spec->service != service || spec->nr_levels > WEFT_LEVELS)
 		return NULL;
+	for (unsigned i = 0; i < WEFT_LEVELS; i++)
+		if ((uint64_t)spec->level[i].slot_base + spec->level[i].nr_slots > slots ||
+		    (uint64_t)spec->level[i].table_base + spec->level[i].table_size > slots)
+			return NULL;
 	return spec;
 }
 
@@ -284,7 +297,8 @@ struct view_total view_total(const struct view *v, uint32_t service)
 		const struct weft_bstate *s = &m->bstate[ids[i]];
 
 		t.endpoints += !(m->backends[ids[i]].flags & WEFT_BACKEND_F_DRAINING);
-		t.ready += view_is_ready(&m->backends[ids[i]]);
+		t.ready += view_is_ready(v, ids[i]);
+		t.ejected += (view_out(v, ids[i]) & WEFT_OUT_EJECTED) != 0;
 		t.active += s->active;
 		t.opened += s->opened;
 		t.established += s->established;
@@ -292,26 +306,6 @@ struct view_total view_total(const struct view *v, uint32_t service)
 	}
 	t.refused = service < m->capacity[PLANE_MAP_SSTATE] ? m->sstate[service].refused : 0;
 	return t;
-}
-
-bool view_is_ready(const struct weft_backend *b)
-{
-	return (b->flags & WEFT_BACKEND_F_READY) && !(b->flags & WEFT_BACKEND_F_DRAINING) && b->weight;
-}
-
-const char *view_state(const struct weft_backend *b)
-{
-	if (b->flags & WEFT_BACKEND_F_DRAINING)
-		return "draining";
-	return view_is_ready(b) ? "ready" : "off";
-}
-
-double view_share(const struct view *v, uint32_t backend)
-{
-	const struct weft_spec *spec = view_spec(v, v->maps->backends[backend].service);
-	uint32_t nr = !spec ? 0 : spec->level[0].table_size ? spec->level[0].table_size : spec->level[0].nr_slots;
-
-	return nr ? 100.0 * v->slots[backend] / nr : 0;
 }
 
 uint32_t view_latency_us(const struct view *v, uint32_t backend)

@@ -12,6 +12,7 @@
 
 #include "model/service.h"
 #include "plane/maps.h"
+#include "weft/level.h"
 
 struct view_frontend {
 	struct weft_addr addr;
@@ -38,6 +39,7 @@ struct view {
 	uint32_t *backends; /* ids by service, address, port, id */
 	size_t nr_backends;
 	uint32_t *slots; /* [backend id]: in how many slots (maglev: table rows) of its service it stands */
+	double *share;	 /* [backend id]: see view_share() */
 };
 
 /* Reads everything. Frontends are read from the kernel when their map is open; tests add theirs. 0 or negative errno.
@@ -62,16 +64,33 @@ const uint32_t *view_backends(const struct view *v, uint32_t service, size_t *re
 const struct weft_spec *view_spec(const struct view *v, uint32_t service);
 
 struct view_total {
-	size_t endpoints, ready;
+	size_t endpoints, ready, ejected;
 	uint64_t active, opened, established, failed, refused;
 };
 /* Sums over the endpoints of @service that are there now. */
 struct view_total view_total(const struct view *v, uint32_t service);
 
-const char *view_state(const struct weft_backend *b); /* "ready", "draining", "off" */
-bool view_is_ready(const struct weft_backend *b);
-/* Percent of the slots of its service. */
+/* "ready", "draining", "off", or why it is out of service: "drained", "ejected", "unhealthy", "not-ready". */
+const char *view_state(const struct view *v, uint32_t backend);
+/* Takes new connections now. */
+bool view_is_ready(const struct view *v, uint32_t backend);
+/* Bits of .out of an endpoint that is in its service's published set; 0 else. */
+uint32_t view_out(const struct view *v, uint32_t backend);
+/* Share of the load of its service in percent: of the slots of the usable endpoints of its level, times the load of
+ * that level. 0: it gets nothing now. */
 double view_share(const struct view *v, uint32_t backend);
+
+/* What the levels of a service can take and take, as the kernel computes it; see weft/level.h. */
+struct view_levels {
+	unsigned nr;
+	struct weft_loads loads;
+	uint32_t unavailable[WEFT_LEVELS];
+	uint32_t endpoints, available; /* of all levels */
+	bool panic; /* so few are available that ejected and unhealthy ones are tried when no other is left */
+};
+struct view_levels view_levels(const struct view *v, const struct weft_spec *spec);
+void view_shares(struct view *v); /* fills .share; view_read() does it */
+
 /* Latency as it counts now, 0 when never measured. */
 uint32_t view_latency_us(const struct view *v, uint32_t backend);
 /* Addresses of @service as text, for out_list(). free() *ret; 0 or -ENOMEM. */

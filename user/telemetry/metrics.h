@@ -10,6 +10,20 @@
 
 enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
 
+/* Ejections that the agent heard of since it started. */
+struct metrics_ejections {
+	char service[WEFT_NAME_LEN];
+	uint32_t cause; /* enum weft_cause */
+	uint64_t count;
+};
+
+/* Active health checks of one service, since the agent started; endpoints as they are now. */
+struct metrics_health {
+	char service[WEFT_NAME_LEN];
+	uint64_t successes, failures;
+	uint32_t healthy, unhealthy, unknown;
+};
+
 /* What the agent knows and the maps do not. NULL for the CLI without an agent: those families are then left out. */
 struct metrics_agent {
 	uint64_t reloads_ok, reloads_failed;
@@ -19,6 +33,12 @@ struct metrics_agent {
 	double start_unix;
 	uint64_t services, endpoints;	  /* wanted */
 	uint64_t audit_runs, audit_drift; /* connections found miscounted, ever */
+	uint64_t failover_links;	  /* with the programs of failover */
+	uint64_t checks_late;
+	const struct metrics_ejections *ejections; /* no two of one service and cause */
+	size_t nr_ejections;
+	const struct metrics_health *health; /* by service */
+	size_t nr_health;
 };
 
 struct metrics_options {
