@@ -4,6 +4,9 @@
 
 #include "health/schedule.h"
 
+/* The golden ratio's fraction, of 2^64: its multiples fall evenly and far from one another. */
+#define GOLDEN 0x9e3779b97f4a7c15ull
+
 static void place(struct heap *h, size_t at, struct due *d)
 {
 	h->due[at] = d;
@@ -94,11 +97,7 @@ uint64_t schedule_first_ns(size_t nth, size_t nr, uint64_t interval_ns)
 {
 	unsigned __int128 window = (unsigned __int128)nr * SPREAD_NS;
 
-	if (!nr)
-		return 0;
-	if (window > interval_ns)
-		window = interval_ns;
-	return (uint64_t)(window * nth / nr);
+	return part_of(window < interval_ns ? (uint64_t)window : interval_ns, nth * GOLDEN);
 }
 
 uint64_t schedule_second_ns(uint64_t interval_ns, uint64_t random)

@@ -29,10 +29,12 @@ static inline struct due *heap_first(const struct heap *h)
 	return h->nr ? h->due[0] : NULL;
 }
 
-/* New targets are begun one by one, this far apart, but all of them within their interval: a few are checked at once,
- * ten thousand over ten seconds. */
+/*
+ * New targets begin this far apart on the average, but all of them within their interval: a few are checked at once,
+ * ten thousand over ten seconds. Neighbours do not follow one another: a rack that is silent would fill all places.
+ */
 #define SPREAD_NS 1000000ull
-/* Of the @nth of @nr new targets. */
+/* When, from now, the @nth of @nr new targets begins. */
 uint64_t schedule_first_ns(size_t nth, size_t nr, uint64_t interval_ns);
 /* From the first check to the second: a random part of the interval, so that what came together does not stay together.
  * @random: 64 even bits. */

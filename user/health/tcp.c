@@ -21,10 +21,8 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct tcp_probe *t = handle->data;
 
-	if (--t->closing)
-		return;
-	close(t->fd);
-	probe_free(&t->p);
+	if (--t->closing == 0)
+		probe_free(&t->p);
 }
 
 static void end(struct tcp_probe *t)
@@ -32,6 +30,7 @@ static void end(struct tcp_probe *t)
 	t->closing = 2;
 	uv_close((uv_handle_t *)&t->poll, on_closed);
 	uv_close((uv_handle_t *)&t->timer, on_closed);
+	close(t->fd);
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events)
