@@ -236,6 +236,7 @@ __weak __noinline __u32 pick_level(__u32 spec_id, __u32 hash)
 	s = bpf_map_lookup_elem(&weft_sstate, &service);
 	if (!s)
 		return 0;
+	WEFT_ROLLED
 	for (__u32 i = 0; i < WEFT_LEVELS; i++) {
 		if (i >= spec->nr_levels)
 			break;

@@ -12,6 +12,13 @@
 
 #define WEFT_PURE static inline __attribute__((always_inline))
 
+/* Before a loop that the BPF compiler must not unroll: the copies would spill more than a BPF stack holds. */
+#ifdef __clang__
+#define WEFT_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define WEFT_ROLLED
+#endif
+
 /* splitmix64's finalizer (Steele et al., OOPSLA 2014): every input bit reaches every output bit. */
 WEFT_PURE __u64 weft_hash_mix(__u64 x)
 {

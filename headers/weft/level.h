@@ -35,6 +35,7 @@ WEFT_PURE void weft_level_loads(struct weft_loads *l)
 {
 	__u32 left = WEFT_WHOLE, spare = 0, total = 0;
 
+	WEFT_ROLLED
 	for (__u32 i = 0; i < WEFT_LEVELS; i++) {
 		l->load[i] = 0;
 		total += l->health[i];
@@ -43,6 +44,7 @@ WEFT_PURE void weft_level_loads(struct weft_loads *l)
 		return;
 	if (total > WEFT_WHOLE)
 		total = WEFT_WHOLE;
+	WEFT_ROLLED
 	for (__u32 i = 0; i < WEFT_LEVELS; i++) {
 		__u32 can = l->health[i] * WEFT_WHOLE / total;
 		__u32 most = left * l->cap[i] / WEFT_WHOLE;
@@ -58,6 +60,7 @@ WEFT_PURE void weft_level_loads(struct weft_loads *l)
 		spare = can > most ? can - most : 0;
 	}
 	/* What rounding left. */
+	WEFT_ROLLED
 	for (__u32 i = 0; i < WEFT_LEVELS; i++)
 		if (l->load[i]) {
 			l->load[i] += left;
@@ -70,6 +73,7 @@ WEFT_PURE __u32 weft_level_at(const struct weft_loads *l, __u32 at)
 {
 	__u32 sum = 0;
 
+	WEFT_ROLLED
 	for (__u32 i = 0; i < WEFT_LEVELS; i++) {
 		sum += l->load[i];
 		if (at < sum)
