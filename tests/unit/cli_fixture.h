@@ -11,6 +11,7 @@
 
 #include "cli/view.h"
 #include "model/service.h"
+#include "weft/level.h"
 
 #define FIXTURE_NOW_NS	 (1000ull * 1000000000ull)
 #define FIXTURE_SERVICES 16
@@ -53,7 +54,7 @@ static inline void fixture_service(struct fixture *f, uint32_t id, const char *n
 		.hash_by = WEFT_CLIENT_ADDRESS,
 		.flags = WEFT_SPEC_F_USED,
 		.nr_levels = 1,
-		.level = { { .avg_weight = 1 } },
+		.level = { { .avg_weight = 1, .cap = WEFT_WHOLE } },
 		.serial = 3,
 	};
 }
@@ -70,8 +71,10 @@ static inline void fixture_backend(struct fixture *f, uint32_t id, uint32_t serv
 	b->flags = WEFT_BACKEND_F_USED | flags;
 	b->service = service;
 	b->gen = 1;
-	if (!(flags & WEFT_BACKEND_F_DRAINING) && f->maps.services[service].spec)
-		f->maps.specs[f->maps.services[service].spec].nr_backends++;
+	if (!weight || flags & WEFT_BACKEND_F_DRAINING || !f->maps.services[service].spec)
+		return;
+	f->maps.specs[f->maps.services[service].spec].nr_backends++;
+	f->maps.specs[f->maps.services[service].spec].level[0].nr_backends++;
 }
 
 static inline void fixture_frontend(struct fixture *f, uint32_t service, const char *address, uint8_t proto)
@@ -137,7 +140,84 @@ static inline void fixture_rest(struct fixture *f)
 	fixture_slots(f, 6, table, 7, true);
 
 	fixture_service(f, 4, "empty", 7, WEFT_LB_RANDOM);
+	f->maps.specs[7].nr_levels = 0;
 	fixture_service(f, 5, "fresh", 0, WEFT_LB_RANDOM);
+}
+
+#define FIXTURE_SECOND 1000000000ull
+
+/* An endpoint of "shop", taken out by @bits. */
+static inline void fixture_out(struct fixture *f, uint32_t id, uint32_t bits)
+{
+	f->maps.bstate[id].out = bits;
+	f->maps.sstate[6].unavailable[f->maps.backends[id].level]++;
+}
+
+/* Everything that resilience has: two priorities, the first one split by zones, limits, a breaker, ejections. */
+static inline void fixture_shop(struct fixture *f)
+{
+	static const char *const address[] = { "10.0.6.1:80", "10.0.6.2:80", "10.0.6.3:80", "10.0.6.4:80",
+					       "10.0.6.5:80", "10.0.6.6:80", "10.0.6.7:80" };
+	static const uint8_t level[] = { 0, 0, 1, 1, 1, 2, 2 };
+	struct weft_spec *spec = &f->maps.specs[8];
+	struct weft_sstate *s = &f->maps.sstate[6];
+
+	fixture_service(f, 6, "shop", 8, WEFT_LB_LEAST_REQUEST);
+	for (uint32_t i = 0; i < 7; i++) {
+		fixture_backend(f, 10 + i, 6, address[i], 1, WEFT_BACKEND_F_READY);
+		f->maps.backends[10 + i].level = level[i];
+	}
+	spec->flags |= WEFT_SPEC_F_FAILOVER;
+	spec->nr_levels = 3;
+	for (uint32_t i = 0, at = 10; i < 3; i++) {
+		static const uint32_t nr[] = { 2, 3, 2 };
+
+		spec->level[i] = (struct weft_level){ .slot_base = f->nr_slots,
+						      .nr_slots = nr[i],
+						      .nr_backends = nr[i],
+						      .avg_weight = 1,
+						      .cap = i ? WEFT_WHOLE : 5000,
+						      .priority = i == 2 ? 10 : 0,
+						      .flags = i ? 0 : WEFT_LEVEL_F_LOCAL };
+		for (uint32_t k = 0; k < nr[i]; k++)
+			f->maps.slots[f->nr_slots++] = at++;
+	}
+	spec->panic_percent = 50;
+	spec->connect_timeout_ms = 5000;
+	spec->drain_ms = 60000;
+	spec->max_connections = 100;
+	spec->max_pending = 20;
+	spec->max_endpoint_connections = 40;
+	spec->rate_interval_ns = 10000000;
+	spec->rate_burst_ns = 190000000;
+	spec->breaker_percent = 50;
+	spec->breaker_volume = 20;
+	spec->breaker_sleep_ms = 5000;
+	spec->eject_failures = 5;
+	spec->eject_percent = 50;
+	spec->eject_base_ms = 30000;
+	spec->eject_max_ms = 300000;
+	spec->eject_interval_ms = 10000;
+	spec->slow_start_ms = 30000;
+	spec->slow_start_percent = 10;
+	s->active = 87;
+	s->pending = 3;
+	s->rate_at_ns = FIXTURE_NOW_NS + 70000000;
+	s->ejected = 1;
+	s->breaker.bucket[999 % WEFT_BREAKER_BUCKETS] = 999ull << 40 | 6ull << 20 | 30;
+	s->breaker.bucket[1000 % WEFT_BREAKER_BUCKETS] = 1000ull << 40 | 2ull << 20 | 12;
+	s->breaker.opened = 2;
+	f->maps.bstate[10].active = 40;
+	f->maps.bstate[11].active = 5;
+	f->maps.bstate[12] = (struct weft_bstate){ .ejected_until_ns = FIXTURE_NOW_NS + 42 * FIXTURE_SECOND,
+						   .ejections = 2,
+						   .eject_cause = WEFT_CAUSE_TIMED_OUT,
+						   .ejected = 3,
+						   .failures_in_row = 5 };
+	f->maps.bstate[13].since_ns = FIXTURE_NOW_NS - 12 * FIXTURE_SECOND;
+	fixture_out(f, 12, WEFT_OUT_EJECTED);
+	fixture_out(f, 15, WEFT_OUT_UNHEALTHY);
+	fixture_out(f, 16, WEFT_OUT_DRAINED | WEFT_OUT_UNHEALTHY);
 }
 
 static inline void fixture_init(struct fixture *f)
@@ -163,6 +243,7 @@ static inline void fixture_init(struct fixture *f)
 	m->config->serial = 9;
 	fixture_web(f);
 	fixture_rest(f);
+	fixture_shop(f);
 }
 
 /* After the maps are as the test wants them. */
@@ -176,6 +257,7 @@ static inline void fixture_view(struct fixture *f)
 	fixture_frontend(f, 3, "[fd00::c]:6379", IPPROTO_TCP);
 	fixture_frontend(f, 4, "10.96.0.99:443", IPPROTO_TCP);
 	fixture_frontend(f, 5, "10.96.0.98:443", IPPROTO_TCP);
+	fixture_frontend(f, 6, "10.96.0.60:80", IPPROTO_TCP);
 	view_sort_frontends(f->view);
 	f->view->now_ns = FIXTURE_NOW_NS;
 	f->view->boot_ns = FIXTURE_NOW_NS;

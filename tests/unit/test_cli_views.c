@@ -4,11 +4,13 @@
  * anew; read the difference before it is committed.
  */
 #include <jansson.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "cli/report.h"
 #include "cli_fixture.h"
+#include "telemetry/event.h"
 #include "unit.h"
 
 static void explain(const struct view *v, const char *address, uint8_t proto, struct out *o)
@@ -73,6 +75,143 @@ static void say_explain_port(struct fixture *f, struct out *o)
 static void say_explain_direct(struct fixture *f, struct out *o)
 {
 	explain(f->view, "10.0.0.1:8080", IPPROTO_TCP, o);
+}
+
+static void say_shop(struct fixture *f, struct out *o)
+{
+	ck_assert_int_eq(report_service(f->view, view_find(f->view, "shop"), o), 0);
+}
+
+static void say_explain_shop(struct fixture *f, struct out *o)
+{
+	f->maps.config->netns = 1;
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+/* The view is made anew, since what it found depends on it. */
+static void look_again(struct fixture *f)
+{
+	view_free(f->view);
+	f->view = NULL;
+	fixture_view(f);
+}
+
+static void say_explain_open(struct fixture *f, struct out *o)
+{
+	f->maps.sstate[6].breaker.word = weft_breaker_word(WEFT_BREAKER_OPEN, 997000);
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+static void say_explain_forced(struct fixture *f, struct out *o)
+{
+	f->maps.services[6].flags |= WEFT_SERVICE_F_FORCE_OPEN;
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+static void say_explain_full(struct fixture *f, struct out *o)
+{
+	f->maps.sstate[6].active = 100;
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+static void say_explain_rate(struct fixture *f, struct out *o)
+{
+	f->maps.sstate[6].rate_at_ns = FIXTURE_NOW_NS + 195000000;
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+/* All but one ejected or unhealthy, and that one full of its own limit or drained. */
+static void say_explain_panic(struct fixture *f, struct out *o)
+{
+	for (uint32_t id = 10; id < 16; id++)
+		if (!f->maps.bstate[id].out)
+			fixture_out(f, id, WEFT_OUT_UNHEALTHY);
+	look_again(f);
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+static void say_explain_due(struct fixture *f, struct out *o)
+{
+	f->maps.bstate[12].ejected_until_ns = FIXTURE_NOW_NS - 1;
+	explain(f->view, "10.96.0.60:80", 0, o);
+}
+
+static void say_breaker(struct fixture *f, struct out *o)
+{
+	ck_assert_int_eq(report_breaker(f->view, view_find(f->view, "shop"), "open", o), 1);
+	ck_assert_uint_eq(f->maps.services[6].flags, WEFT_SERVICE_F_USED | WEFT_SERVICE_F_FORCE_OPEN);
+}
+
+static void say_breaker_auto(struct fixture *f, struct out *o)
+{
+	f->maps.services[1].flags |= WEFT_SERVICE_F_FORCE_CLOSED;
+	ck_assert_int_eq(report_breaker(f->view, view_find(f->view, "web"), "auto", o), 1);
+	ck_assert_uint_eq(f->maps.services[1].flags, WEFT_SERVICE_F_USED);
+}
+
+static void say_breaker_gone(struct fixture *f, struct out *o)
+{
+	const struct view_service *s = view_find(f->view, "shop");
+
+	f->maps.services[6].flags = 0;
+	ck_assert_int_eq(report_breaker(f->view, s, "open", o), 0);
+	f->maps.services[6] = f->maps.services[1];
+	ck_assert_int_eq(report_breaker(f->view, s, "open", o), 0);
+	ck_assert_uint_eq(f->maps.services[6].flags, f->maps.services[1].flags);
+}
+
+static void say_events(struct fixture *f, struct out *o)
+{
+	static const struct weft_event list[] = {
+		{ .type = WEFT_EVENT_EJECTED,
+		  .cause = WEFT_CAUSE_REFUSED,
+		  .service = 6,
+		  .backend = 12,
+		  .gen = 1,
+		  .number = 2,
+		  .ns = FIXTURE_NOW_NS,
+		  .until_ns = FIXTURE_NOW_NS + 60 * FIXTURE_SECOND },
+		{ .type = WEFT_EVENT_RETURNED,
+		  .cause = WEFT_CAUSE_REFUSED,
+		  .service = 6,
+		  .backend = 12,
+		  .gen = 1,
+		  .number = 2,
+		  .ns = FIXTURE_NOW_NS + 60 * FIXTURE_SECOND },
+		{ .type = WEFT_EVENT_EJECT_OVERFLOW,
+		  .cause = WEFT_CAUSE_SUCCESS_RATE,
+		  .service = 6,
+		  .backend = 13,
+		  .gen = 9,
+		  .ns = FIXTURE_NOW_NS },
+		{ .type = WEFT_EVENT_BREAKER_OPEN,
+		  .service = 6,
+		  .number = 55,
+		  .ns = FIXTURE_NOW_NS,
+		  .until_ns = FIXTURE_NOW_NS + 5 * FIXTURE_SECOND },
+		{ .type = WEFT_EVENT_BREAKER_HALF_OPEN, .service = 6, .ns = FIXTURE_NOW_NS + 5 * FIXTURE_SECOND },
+		{ .type = WEFT_EVENT_BREAKER_OPEN,
+		  .service = 6,
+		  .ns = FIXTURE_NOW_NS + 6 * FIXTURE_SECOND,
+		  .until_ns = FIXTURE_NOW_NS + 11 * FIXTURE_SECOND },
+		{ .type = WEFT_EVENT_BREAKER_CLOSED, .service = 6, .ns = FIXTURE_NOW_NS + 12 * FIXTURE_SECOND },
+		{ .type = 99, .service = 99, .ns = FIXTURE_NOW_NS },
+	};
+	_cleanup_(freep) char *reply = NULL;
+	json_t *root = json_object(), *array = json_array();
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		struct event e = event_resolve(&f->maps, &list[i], (struct event_now){ FIXTURE_NOW_NS, 1700000000.0 });
+
+		e.id = i + 1;
+		json_array_append_new(array, event_json(&e));
+	}
+	json_object_set_new(root, "events", array);
+	reply = json_dumps(root, 0);
+	json_decref(root);
+	ck_assert_int_eq(report_events(reply, strlen(reply), o), 0);
+	ck_assert_int_eq(report_events("{}", 2, o), -EPROTO);
+	ck_assert_int_eq(report_events("hello", 5, o), -EPROTO);
 }
 
 static void say_connections(struct fixture *f, struct out *o)
@@ -174,6 +313,18 @@ static const struct {
 	{ "explain-unpublished", say_explain_fresh, "table" },
 	{ "explain-other-proto", say_explain_port, "table json" },
 	{ "explain-endpoint", say_explain_direct, "table" },
+	{ "service-show-guarded", say_shop, "table json" },
+	{ "explain-levels", say_explain_shop, "table wide json" },
+	{ "explain-breaker-open", say_explain_open, "table" },
+	{ "explain-breaker-forced", say_explain_forced, "table" },
+	{ "explain-full", say_explain_full, "table" },
+	{ "explain-rate", say_explain_rate, "table" },
+	{ "explain-panic", say_explain_panic, "table json" },
+	{ "explain-due", say_explain_due, "table" },
+	{ "service-breaker", say_breaker, "table json" },
+	{ "service-breaker-auto", say_breaker_auto, "table" },
+	{ "service-breaker-gone", say_breaker_gone, "table" },
+	{ "events", say_events, "table wide json" },
 	{ "check-references", say_references, "table json" },
 	{ "check-broken", say_broken, "table json" },
 	{ "check-exact", say_exact, "table json" },

@@ -88,8 +88,7 @@ static int load(struct cli *cli, const struct config *c, const struct model *m)
 		.cgroup = c->cgroup,
 		.lock_dir = LOCK_DIR,
 		.limits = { c->limits.services, c->limits.frontends, c->limits.specs, c->limits.backends,
-			    c->limits.slots, c->limits.affinity, c->limits.edges, c->limits.handshakes,
-			    c->limits.nat },
+			    c->limits.slots, c->limits.affinity, c->limits.edges, c->limits.handshakes, c->limits.nat },
 		.callers = c->metrics_callers,
 	};
 	_cleanup_(plane_closep) struct plane *p = NULL;

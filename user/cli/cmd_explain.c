@@ -9,16 +9,8 @@
 #include <time.h>
 
 #include "cli/cmd.h"
-#include "cli/report.h"
+#include "cli/explain.h"
 #include "weft/lb.h"
-
-struct steps {
-	struct out *o;
-	unsigned nr;
-};
-
-/* Numbered for people and programs alike: problems are told as "see step 3". */
-#define STEP(s, fmt, ...) out_note((s)->o, "steps", "%u. " fmt, ++(s)->nr, ##__VA_ARGS__)
 
 static const struct view_frontend *find_frontend(const struct view *v, const struct weft_addr *addr, uint16_t port,
 						 uint8_t proto)
@@ -66,88 +58,6 @@ static void explain_unknown(const struct view *v, const struct weft_addr *addr, 
 	}
 }
 
-static const struct out_column columns[] = {
-	{ "endpoint", "ENDPOINT", 0 },
-	{ "state", "STATE", 0 },
-	{ "weight", "WEIGHT", OUT_RIGHT },
-	{ "share_percent", "SHARE%", OUT_RIGHT },
-	{ "active", "ACTIVE", OUT_RIGHT },
-	{ "latency_us", "LATENCY", OUT_RIGHT },
-	{ "cost", "COST", OUT_RIGHT },
-	{ "id", "ID", OUT_RIGHT | OUT_WIDE },
-	{ "why", "WHY", 0 },
-};
-
-static struct weft_lb_candidate candidate(const struct view *v, uint32_t id)
-{
-	return (struct weft_lb_candidate){
-		.active = v->maps->bstate[id].active,
-		.weight = v->maps->backends[id].weight ? v->maps->backends[id].weight : 1,
-		.ewma_us = view_latency_us(v, id),
-	};
-}
-
-/* What the policy compares; none when it compares nothing, or when this one was never measured. */
-static struct out_value cost(const struct weft_spec *spec, const struct weft_lb_candidate *c)
-{
-	switch ((enum weft_lb)spec->lb) {
-	case WEFT_LB_P2C_EWMA:
-		return c->ewma_us ? out_real((double)weft_lb_cost(c, spec->level[0].avg_weight) / 16) : out_none();
-	case WEFT_LB_LEAST_REQUEST:
-		return out_real((double)c->active / c->weight);
-	case WEFT_LB_ROUND_ROBIN:
-	case WEFT_LB_RANDOM:
-	case WEFT_LB_MAGLEV:
-	case WEFT_LB_SOURCE_HASH:
-	case WEFT_LB_MAX:
-		break;
-	}
-	return out_none();
-}
-
-static const char *why(const struct view *v, const struct weft_spec *spec, uint32_t id)
-{
-	const struct weft_backend *b = &v->maps->backends[id];
-	struct weft_lb_candidate c = candidate(v, id);
-
-	if (b->flags & WEFT_BACKEND_F_DRAINING)
-		return "excluded: draining, waits for its connections to end";
-	if (!b->weight)
-		return "excluded: weight 0";
-	if (!(b->flags & WEFT_BACKEND_F_READY))
-		return "excluded: not ready";
-	if (!v->slots[id])
-		return "excluded: it has no slot in what is published";
-	if (spec->lb == WEFT_LB_P2C_EWMA && !c.ewma_us)
-		return c.active ? "candidate: not measured yet, compared by connections"
-				: "candidate: never measured, taken at once when it is drawn";
-	return "candidate";
-}
-
-static void explain_candidates(const struct view *v, const struct weft_spec *spec, struct out *o)
-{
-	char text[ADDR_TEXT_LEN];
-	size_t nr;
-	const uint32_t *ids = view_backends(v, spec->service, &nr);
-
-	out_table(o, "candidates", NULL, columns, sizeof(columns) / sizeof(columns[0]));
-	for (size_t i = 0; i < nr; i++) {
-		const struct weft_backend *b = &v->maps->backends[ids[i]];
-		struct weft_lb_candidate c = candidate(v, ids[i]);
-
-		out_cell(o, out_text(addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text))));
-		out_cell(o, out_text(view_state(v, ids[i])));
-		out_cell(o, out_int(b->weight));
-		out_cell(o, out_percent(view_share(v, ids[i])));
-		out_cell(o, out_int(c.active));
-		out_cell(o, c.ewma_us ? out_us(c.ewma_us) : out_none());
-		out_cell(o, view_is_ready(v, ids[i]) ? cost(spec, &c) : out_none());
-		out_cell(o, out_int(ids[i]));
-		out_cell(o, out_text(why(v, spec, ids[i])));
-	}
-	out_end(o);
-}
-
 static const char *caller_sentence(uint8_t client)
 {
 	return client == WEFT_CLIENT_WORKLOAD ? "the cgroup of the calling process"
@@ -182,7 +92,7 @@ static void explain_policy(const struct view *v, const struct weft_spec *spec, s
 	}
 	if (spec->lb == WEFT_LB_LEAST_REQUEST)
 		STEP(s, "cost = active / weight");
-	if (spec->lb == WEFT_LB_ROUND_ROBIN && spec->level[0].nr_slots) {
+	if (spec->lb == WEFT_LB_ROUND_ROBIN && spec->nr_levels == 1 && spec->level[0].nr_slots) {
 		uint32_t turn = v->maps->sstate[spec->service].next % spec->level[0].nr_slots;
 		uint32_t id = v->maps->slots[spec->level[0].slot_base + turn];
 		const struct weft_backend *b = &v->maps->backends[id];
@@ -193,35 +103,36 @@ static void explain_policy(const struct view *v, const struct weft_spec *spec, s
 	}
 }
 
-/* How many endpoints could be chosen now; the one, when there is one. */
-static size_t count_ready(const struct view *v, const struct weft_spec *spec, const struct weft_backend **ret_last)
+/* @refused: why it does not come to a choice, NULL: it does. */
+static void explain_verdict(const struct view *v, const struct weft_spec *spec, const char *refused, struct out *o)
 {
-	size_t nr, ready = 0;
-	const uint32_t *ids = view_backends(v, spec->service, &nr);
+	uint32_t id = 0;
+	size_t ready = spec ? explain_count(v, spec, 0, &id) : 0, full = 0, tried = 0;
+	bool panic = spec && !ready && view_levels(v, spec).panic;
+	const struct weft_backend *b;
+	char text[ADDR_TEXT_LEN], verdict[160];
 
-	for (size_t i = 0; i < nr; i++) {
-		if (!view_is_ready(v, ids[i]) || !v->slots[ids[i]])
-			continue;
-		*ret_last = &v->maps->backends[ids[i]];
-		ready++;
-	}
-	return ready;
-}
-
-static void explain_verdict(const struct view *v, const struct weft_spec *spec, struct out *o)
-{
-	const struct weft_backend *b = NULL;
-	size_t ready = spec ? count_ready(v, spec, &b) : 0;
-	char text[ADDR_TEXT_LEN], verdict[128];
-
+	if (panic)
+		tried = explain_count(v, spec, WEFT_OUT_PANIC, &id);
+	b = &v->maps->backends[id];
+	for (size_t i = 0; spec && !ready && !tried && i < v->nr_backends; i++)
+		full += v->maps->backends[v->backends[i]].service == spec->service && view_is_ready(v, v->backends[i]);
+	if (!refused && !ready && !tried)
+		refused = full ? "since every endpoint that takes connections is at its own limit"
+			       : "since no endpoint takes new connections";
 	out_field(o, "candidates_ready", "", out_int((int64_t)ready));
-	out_field(o, "errno", "", out_text(ready ? NULL : "ECONNREFUSED"));
-	if (!ready)
-		snprintf(verdict, sizeof(verdict),
-			 "refused with ECONNREFUSED, since no endpoint takes new connections");
+	out_field(o, "panic", "", out_bool(tried > 0));
+	out_field(o, "errno", "", out_text(refused ? "ECONNREFUSED" : NULL));
+	addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text));
+	if (refused)
+		snprintf(verdict, sizeof(verdict), "refused with ECONNREFUSED, %s", refused);
+	else if (tried == 1)
+		snprintf(verdict, sizeof(verdict), "in panic, to %s", text);
+	else if (tried)
+		snprintf(verdict, sizeof(verdict), "in panic, to one of %zu endpoints that are ejected or unhealthy",
+			 tried);
 	else if (ready == 1)
-		snprintf(verdict, sizeof(verdict), "to %s, the only one that takes connections",
-			 addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text)));
+		snprintf(verdict, sizeof(verdict), "to %s, the only one that takes connections", text);
 	else
 		snprintf(verdict, sizeof(verdict), "to one of %zu endpoints, as above", ready);
 	out_field(o, "verdict", "so", out_text(verdict));
@@ -233,6 +144,8 @@ void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t
 	struct steps s = { .o = o };
 	const struct weft_spec *spec;
 	char text[ADDR_TEXT_LEN];
+	const char *refused;
+	uint32_t last = 0;
 
 	if (!f && !proto)
 		f = find_frontend(v, addr, port, IPPROTO_UDP);
@@ -250,14 +163,18 @@ void report_explain(const struct view *v, const struct weft_addr *addr, uint16_t
 	spec = view_spec(v, f->service);
 	if (!spec) {
 		STEP(&s, "weft_services[%u] publishes nothing", f->service);
-		explain_verdict(v, NULL, o);
+		explain_verdict(v, NULL, NULL, o);
 		return;
 	}
 	STEP(&s, "weft_services[%u] publishes weft_specs[%u], version %u; endpoints: %u, slots: %u", f->service,
-	     v->maps->services[f->service].spec, spec->serial, spec->nr_backends, spec->level[0].nr_slots);
+	     v->maps->services[f->service].spec, spec->serial, spec->nr_backends, (uint32_t)view_slots(spec));
+	refused = explain_admission(v, spec, &s);
+	explain_levels(v, spec, &s);
 	explain_policy(v, spec, &s);
-	explain_candidates(v, spec, o);
-	explain_verdict(v, spec, o);
+	if (spec->flags & WEFT_SPEC_F_FAILOVER && v->maps->config->netns)
+		STEP(&s, "failover: when the endpoint refuses or is silent, the same connect goes on to the next one");
+	explain_candidates(v, spec, !explain_count(v, spec, 0, &last) && view_levels(v, spec).panic, o);
+	explain_verdict(v, spec, refused, o);
 }
 
 int cmd_explain(struct cli *cli, int argc, const char *const *argv)

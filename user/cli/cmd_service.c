@@ -33,15 +33,6 @@ static const struct out_column columns[] = {
 	{ "serial", "SERIAL", OUT_RIGHT | OUT_WIDE },
 };
 
-static uint32_t slots_of(const struct weft_spec *spec)
-{
-	uint32_t nr = 0;
-
-	for (unsigned i = 0; i < spec->nr_levels; i++)
-		nr += spec->level[i].nr_slots;
-	return nr;
-}
-
 /* "87/100" for people, two numbers for programs. */
 static void limit_cells(uint32_t used, uint32_t limit, struct out *o)
 {
@@ -80,7 +71,7 @@ static int service_row(const struct view *v, const struct view_service *s, struc
 	limit_cells(state->pending, spec ? spec->max_pending : 0, o);
 	out_cell(o, out_text(spec ? client_name(spec->affinity) : NULL));
 	out_cell(o, spec && spec->affinity ? out_seconds(spec->affinity_ms / 1e3) : out_none());
-	out_cell(o, out_int(spec ? slots_of(spec) : 0));
+	out_cell(o, out_int(spec ? view_slots(spec) : 0));
 	out_cell(o, spec && spec->level[0].table_size ? out_int(spec->level[0].table_size) : out_none());
 	out_cell(o, out_int(s->id));
 	out_cell(o, out_int(s->serial));
@@ -127,7 +118,7 @@ static void settings(const struct view *v, const struct view_service *s, struct 
 	out_field(o, "failed", NULL, out_int((int64_t)t.failed));
 	out_field(o, "refused", "refused by weft", out_int((int64_t)t.refused));
 	report_guard(v, spec, o);
-	out_field(o, "slots", NULL, out_int(slots_of(spec)));
+	out_field(o, "slots", NULL, out_int(view_slots(spec)));
 	if (spec->level[0].table_size)
 		out_field(o, "maglev_size", "maglev table", out_int(spec->level[0].table_size));
 	out_field(o, "average_weight", "average weight", out_int(spec->level[0].avg_weight));

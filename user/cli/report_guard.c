@@ -166,12 +166,15 @@ static void ejection_fields(const struct view *v, const struct weft_spec *spec, 
 
 void report_guard(const struct view *v, const struct weft_spec *spec, struct out *o)
 {
+	char text[32];
+
 	breaker_fields(v, spec->service, o);
 	limit_fields(v, spec, o);
 	ejection_fields(v, spec, o);
 	out_field(o, "failover", NULL, out_bool(spec->flags & WEFT_SPEC_F_FAILOVER));
+	out_human(out_seconds(spec->connect_timeout_ms / 1e3), text, sizeof(text));
 	out_field(o, "connect_timeout_ms", "connect-timeout",
-		  spec->connect_timeout_ms ? out_words(out_int(spec->connect_timeout_ms), NULL) : out_none());
+		  spec->connect_timeout_ms ? out_words(out_int(spec->connect_timeout_ms), text) : out_none());
 	out_field(o, "drain_timeout_seconds", "drain-timeout",
 		  spec->drain_ms ? out_seconds(spec->drain_ms / 1e3) : out_none());
 	out_field(o, "slow_start_seconds", "slow-start",

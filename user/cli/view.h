@@ -63,6 +63,8 @@ const uint32_t *view_backends(const struct view *v, uint32_t service, size_t *re
 /* The published spec when it can be trusted: in range, and its extents too. NULL else. */
 const struct weft_spec *view_spec(const struct view *v, uint32_t service);
 
+uint32_t view_slots(const struct weft_spec *spec); /* weighted slots of all its levels */
+
 struct view_total {
 	size_t endpoints, ready, ejected;
 	uint64_t active, opened, established, failed, refused;

@@ -40,6 +40,15 @@ const char *view_state(const struct view *v, uint32_t backend)
 	return "ready";
 }
 
+uint32_t view_slots(const struct weft_spec *spec)
+{
+	uint32_t nr = 0;
+
+	for (unsigned i = 0; i < spec->nr_levels; i++)
+		nr += spec->level[i].nr_slots;
+	return nr;
+}
+
 struct view_levels view_levels(const struct view *v, const struct weft_spec *spec)
 {
 	struct view_levels l = { .nr = spec->nr_levels };
