@@ -89,8 +89,7 @@ __weak __noinline int breaker_outcome(__u32 service, __u32 failed, __u32 trial)
 		e.type = WEFT_EVENT_BREAKER_OPEN;
 		break;
 	case WEFT_BREAKER_REOPENED:
-		e.number = 100;
-		e.type = WEFT_EVENT_BREAKER_OPEN;
+		e.type = WEFT_EVENT_BREAKER_OPEN; /* number 0: by a trial */
 		break;
 	case WEFT_BREAKER_RECOVERED:
 		e.type = WEFT_EVENT_BREAKER_CLOSED;
