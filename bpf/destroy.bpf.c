@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Ends what is left on an endpoint that drains. Three parts.
+ * Ends what is left on an endpoint that drains, in two ways.
  *
  * The iterators over TCP and UDP sockets close, at the deadline, with bpf_sock_destroy() (6.5). They see the network
  * namespace of who reads them, so user space reads them in each.
  *
  * Before the deadline the same iterator arms the sockets, so that nobody needs to be there then: a keepalive every
- * second. And while any deadline is set, two programs at the packets of the cgroup stop those of sockets that are past
- * theirs. An idle socket's keepalives then stay without answer; one that sends sees its retransmissions fail, where
+ * second. And while any deadline is set, a program at the incoming packets of the cgroup stops those for sockets that
+ * are past theirs. An idle socket's keepalives then stay without answer; one that sends has to retransmit, where
  * sockops shortens its patience (TCP_USER_TIMEOUT). TCP itself ends both within some seconds.
  */
 #include <linux/bpf.h>
@@ -125,7 +125,7 @@ int weft_drain_udp(struct bpf_iter__udp *ctx)
 	return 0;
 }
 
-/* A reset is what ends things: it passes, in both directions. */
+/* Nothing comes in any more but a reset. What goes out may: TCP only counts on answers to what was sent. */
 static __always_inline bool drain_is_reset(struct __sk_buff *skb)
 {
 	__u32 at = 40;
@@ -140,7 +140,8 @@ static __always_inline bool drain_is_reset(struct __sk_buff *skb)
 	return byte & TCP_FLAG_RST;
 }
 
-static __always_inline int drain_fence(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress")
+int weft_drain_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct weft_flow *flow;
@@ -154,18 +155,6 @@ static __always_inline int drain_fence(struct __sk_buff *skb)
 	if (!flow || !flow->held || flow->state != WEFT_FLOW_ESTABLISHED || drain_state(flow) != DRAIN_DUE)
 		return 1;
 	return drain_is_reset(skb);
-}
-
-SEC("cgroup_skb/egress")
-int weft_drain_egress(struct __sk_buff *skb)
-{
-	return drain_fence(skb);
-}
-
-SEC("cgroup_skb/ingress")
-int weft_drain_ingress(struct __sk_buff *skb)
-{
-	return drain_fence(skb);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -56,7 +56,7 @@ static enum wanted wanted(const struct todo *t, const struct weft_flow *flow)
 	if (weft_drain_due(b, s, flow->gen, t->now))
 		return WANTS_END;
 	return !weft_drain_deadline(b, s, flow->gen) != !(flow->flags & WEFT_FLOW_F_ARMED) ? WANTS_ARMING
-											     : WANTS_NOTHING;
+											   : WANTS_NOTHING;
 }
 
 static int note(void *ctx, const struct weft_flow_record *record)

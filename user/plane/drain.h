@@ -10,10 +10,10 @@
 #define DRAIN_ITER_UDP "iter_drain_udp"
 
 struct drain_result {
-	unsigned closed;   /* TCP connections past their deadline */
-	unsigned released; /* connected UDP sockets whose endpoint is gone */
-	unsigned armed;	   /* TCP connections that will notice their deadline even when nobody calls this again */
-	unsigned left;	   /* due, and still there: a handshake under way, or a namespace that could not be entered */
+	unsigned closed;    /* TCP connections past their deadline */
+	unsigned released;  /* connected UDP sockets whose endpoint is gone */
+	unsigned armed;	    /* TCP connections that will notice their deadline even when nobody calls this again */
+	unsigned left;	    /* due, and still there: a handshake under way, or a namespace that could not be entered */
 	unsigned endpoints; /* with a deadline and connections */
 	uint64_t next_ns;   /* CLOCK_MONOTONIC: the next deadline; 0: none */
 	int error;	    /* why some are left: negative errno of the first that went wrong, or 0 */
@@ -40,7 +40,7 @@ int maps_drain_begin(const struct maps *m, uint32_t backend, uint32_t gen, uint6
 /* Takes it back. 1: done; 0: it was not drained by the operator; -ENOENT, -EPERM. */
 int maps_drain_end(const struct maps *m, uint32_t backend, uint32_t gen, uint64_t now_ns);
 
-/* Inside plane/: the programs that stop packets of connections that are past their deadline. */
+/* Inside plane/: the program that stops packets of connections that are past their deadline. */
 int drain_fence_up(const struct maps *m);
 void drain_fence_down(const struct maps *m);
 
