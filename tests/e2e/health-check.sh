@@ -16,6 +16,9 @@ certificate()
 # A server whose /state is 200 while the file $DIR/up is there, and 503 without.
 web_start() # ADDRESS
 {
+	local six=""
+
+	[ "$1" != 127.0.0.11 ] || six="listen [::1]:80;"
 	mkdir -p "$DIR/$1"
 	cat >"$DIR/$1/nginx.conf" <<-END
 		user root;
@@ -29,6 +32,7 @@ web_start() # ADDRESS
 			server {
 				listen $1:80;
 				listen $1:443 ssl;
+				$six
 				ssl_certificate $DIR/cert.pem;
 				ssl_certificate_key $DIR/key.pem;
 				location / { return 200 "$1\n"; }
@@ -139,6 +143,9 @@ services()
 	service inner tcp 10.99.0.1:80 round-robin 127.0.0.99:9
 	# A port of its own for the check.
 	checked port 10.96.0.20:80 "type: tcp, port: 443, $QUICK" 127.0.0.11:81
+	checked tcp6 "[fd00:96::1]:80" "type: tcp, $QUICK" "[::1]:80"
+	checked http6 "[fd00:96::2]:80" "type: http, expect: 127.0.0.11, $QUICK" "[::1]:80"
+	checked exec6 "[fd00:96::3]:80" "type: exec, command: [$DIR/probe, /], $QUICK" "[::1]:80"
 	checked rare 10.96.0.21:80 "type: tcp, interval: 60s, timeout: 1s" 127.0.0.11:80
 }
 
@@ -166,6 +173,9 @@ wants exec 127.0.0.11:80 healthy "exit 0: exec 127.0.0.11:80 $DIR/up"
 wants slow 127.0.0.11:80 unhealthy "still running after 200 ms: killed"
 wants port 127.0.0.11:81 healthy connected
 wants rare 127.0.0.11:80 healthy connected
+wants tcp6 "[::1]:80" healthy connected
+wants http6 "[::1]:80" healthy "status 200"
+wants exec6 "[::1]:80" healthy "exit 0: exec6 ::1:80 /"
 
 echo "-- what fails gets no connections, and comes back"
 rm "$DIR/up"

@@ -281,6 +281,7 @@ static const struct {
 	{ "pwd", "exit 0: /", true },
 	{ "test -z \"$HOME\" && ls /proc/$$/fd | wc -w", "exit 0: 3", true },
 	{ "grep -cE '^Cap(Inh|Prm|Eff|Amb):.0+$' /proc/self/status", "exit 0: 4", true },
+	{ "cat /proc/self/oom_score_adj", "exit 0: 0", true },
 	{ "grep NoNewPrivs /proc/self/status", "exit 0: NoNewPrivs: 1", true },
 	{ "grep -cE '^Sig(Blk|Ign):.0+$' /proc/self/status", "exit 0: 2", true },
 };

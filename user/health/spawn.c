@@ -54,9 +54,22 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The unit file protects the agent from the OOM killer; its checks are no such treasure. */
+static void give_up_oom_score(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	if (write(fd, "0", 1) == -1)
+		errno = 0; /* it stays protected */
+	close(fd);
+}
+
 static void become(struct child *c)
 {
 	set_signals();
+	give_up_oom_score();
 	if (setpgid(0, 0) == 0 && chdir("/") == 0 && set_descriptors(c) == 0 && drop_capabilities() == 0)
 		execve(c->argv[0], c->argv, c->env);
 	c->error = errno ? errno : EINVAL;
