@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <bpf/bpf.h>
+
 #include "base/cleanup.h"
 #include "plane/tally.h"
 
@@ -26,7 +28,7 @@ struct look {
 	uint32_t *opened; /* before the walk, by backend */
 	uint32_t *sum;	  /* of .opened, by service */
 	bool *moved;	  /* by service: there were connects during the walk */
-	bool *unsure;	  /* by service: a connect under way may have gone on to another of its endpoints */
+	bool *unsure;	  /* by service: a place is held at one of its endpoints, unknown which */
 	struct tally *tally;
 	uint64_t sockets;
 };
@@ -94,23 +96,45 @@ static uint32_t *counter(const struct maps *m, const struct drift *d)
 	}
 }
 
+/*
+ * The endpoint at which @record's socket holds its place. While a connect is under way it may go on to another one,
+ * which the flow learns when the handshake is over. 0: just now it cannot be told.
+ */
+static uint32_t holder(const struct look *l, const struct weft_flow_record *record, uint32_t *ret_gen)
+{
+	const struct weft_tuple key = { .client = record->local,
+					.server = record->remote,
+					.client_port_be = record->local_port_be,
+					.server_port_be = record->remote_port_be };
+	struct weft_handshake h;
+
+	*ret_gen = record->flow.gen;
+	if (!(record->flow.flags & WEFT_FLOW_F_HANDSHAKE))
+		return record->flow.backend;
+	if (bpf_map_lookup_elem(l->maps->fd[PLANE_MAP_HANDSHAKES], &key, &h))
+		return 0;
+	*ret_gen = h.gen;
+	return h.backend;
+}
+
 static int look_at_flow(void *ctx, const struct weft_flow_record *record)
 {
 	const struct weft_flow *flow = &record->flow;
 	struct look *l = ctx;
 	bool waits = flow->flags & WEFT_FLOW_F_WAITING;
+	uint32_t backend, gen;
 
-	if (flow->held != 1 || !flow->backend || flow->backend >= l->nr_backends || flow->service >= l->nr_services)
+	if (flow->held != 1 || !flow->backend || flow->service >= l->nr_services)
 		return 0;
-	if (l->maps->backends[flow->backend].gen != flow->gen)
+	backend = holder(l, record, &gen);
+	if (!backend)
+		l->unsure[flow->service] = true;
+	else if (backend >= l->nr_backends || l->maps->backends[backend].gen != gen)
 		return 0;
-	l->found[backend_counter(flow->backend, DRIFT_ACTIVE)]++;
-	l->found[backend_counter(flow->backend, DRIFT_PENDING)] += waits;
+	l->found[backend_counter(backend, DRIFT_ACTIVE)]++;
+	l->found[backend_counter(backend, DRIFT_PENDING)] += waits;
 	l->found[service_counter(l, flow->service, DRIFT_ACTIVE, 0)]++;
 	l->found[service_counter(l, flow->service, DRIFT_PENDING, 0)] += waits;
-	/* Which of them holds the place now, the flow learns when the handshake is over. */
-	if (flow->flags & WEFT_FLOW_F_HANDSHAKE)
-		l->unsure[flow->service] = true;
 	l->sockets++;
 	return 0;
 }

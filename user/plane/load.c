@@ -58,6 +58,10 @@ static uint32_t map_size(const struct plane_limits *l, enum plane_map id)
 		return l->affinity;
 	case PLANE_MAP_EDGES:
 		return l->edges;
+	case PLANE_MAP_HANDSHAKES:
+		return l->handshakes;
+	case PLANE_MAP_NAT:
+		return l->nat;
 	default: /* CONFIG, COUNTS and the socket storages keep the size that they are written with */
 		return 0;
 	}
@@ -128,14 +132,27 @@ static int load_failed(struct plane_error *err, int r)
 			  log_strerror(r));
 }
 
-/* Opens p->skel and loads it, with the maps of p->m when there are some. */
-int plane_load(struct plane *p, struct plane_error *err)
+/* Programs that weft can do without, by the beginnings of their names: failover of handshakes, and ending connections.
+ */
+static void leave_out_optional(struct weft_bpf *s)
 {
-	_cleanup_(skel_destroyp) struct weft_bpf *s = NULL;
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, s->obj)
+	{
+		const char *name = bpf_program__name(prog);
+
+		if (!strncmp(name, "weft_tc_", 8) || !strncmp(name, "weft_drain_", 11))
+			bpf_program__set_autoload(prog, false);
+	}
+}
+
+/* Opens the programs, for this kernel and for the maps of p->m when there are some. */
+static int prepare(struct plane *p, struct weft_bpf **ret, struct plane_error *err)
+{
+	_cleanup_(skel_destroyp) struct weft_bpf *s = weft_bpf__open();
 	int r;
 
-	libbpf_set_print(print);
-	s = weft_bpf__open();
 	if (!s)
 		return plane_fail(err, -errno, "cannot open the programs inside this binary: %s", log_strerror(-errno));
 	s->rodata->weft_has_retval = kernel_has_retval();
@@ -143,12 +160,51 @@ int plane_load(struct plane *p, struct plane_error *err)
 	s->rodata->weft_hz = kernel_hz();
 	if (!kernel_has_btf())
 		bpf_program__set_autoload(s->progs.weft_iter_flow, false);
+	if (!kernel_has_sock_destroy()) {
+		bpf_program__set_autoload(s->progs.weft_drain_tcp, false);
+		bpf_program__set_autoload(s->progs.weft_drain_udp, false);
+	}
 	r = p->m ? reuse_maps(p->m, s) : set_sizes(p, s);
 	if (r)
 		return plane_fail(err, r, "cannot size the maps: %s", log_strerror(r));
-	r = weft_bpf__load(s);
+	*ret = MOVE(s, NULL);
+	return 0;
+}
+
+/* A kernel that refuses a program that weft can do without still gets the others. */
+static int load(struct plane *p, struct weft_bpf **s, struct plane_error *err)
+{
+	int r;
+
+	r = weft_bpf__load(*s);
+	if (!r || r == -EPERM || r == -ENOMEM) /* what the verifier refuses is -EACCES or -EINVAL */
+		return r ? load_failed(err, r) : 0;
+	log_msg(LOG_L_DEBUG, "cannot load all programs: %s; trying without those that are optional", log_strerror(r));
+	weft_bpf__destroy(MOVE(*s, NULL));
+	r = prepare(p, s, err);
+	if (r)
+		return r;
+	leave_out_optional(*s);
+	r = weft_bpf__load(*s);
 	if (r)
 		return load_failed(err, r);
+	log_msg(LOG_L_WARNING, "this kernel refuses programs of failover or draining: weft goes on without them; "
+			       "WEFT_LOG=debug shows the verifier's words");
+	return 0;
+}
+
+/* Opens p->skel and loads it, with the maps of p->m when there are some. */
+int plane_load(struct plane *p, struct plane_error *err)
+{
+	_cleanup_(skel_destroyp) struct weft_bpf *s = NULL;
+	int r;
+
+	libbpf_set_print(print);
+	r = prepare(p, &s, err);
+	if (!r)
+		r = load(p, &s, err);
+	if (r)
+		return r;
 	if (!p->m) {
 		r = pin_maps(p, s);
 		if (!r)

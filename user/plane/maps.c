@@ -35,6 +35,8 @@ static const struct shape shapes[PLANE_MAP_MAX] = {
 	[PLANE_MAP_COUNTS] = { sizeof(__u64), 0 },
 	[PLANE_MAP_EDGES] = { sizeof(struct weft_edge), 0 },
 	[PLANE_MAP_EVENTS] = { 0, 0 }, /* a ring buffer */
+	[PLANE_MAP_HANDSHAKES] = { sizeof(struct weft_handshake), 0 },
+	[PLANE_MAP_NAT] = { sizeof(struct weft_nat), 0 },
 };
 
 static const char *const names[PLANE_MAP_MAX] = {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "weft/abi.h"
+#include "weft/handshake.h"
 
 /* Columns: id, name (of the map and of its pin), what it is, in a few words. */
 #define PLANE_MAPS(X)                                                                                                  \
@@ -28,7 +29,9 @@
 	X(AFFINITY, "weft_affinity", "session affinity")                                                               \
 	X(COUNTS, "weft_counts", "how often each thing happened")                                                      \
 	X(EDGES, "weft_edges", "traffic from each caller to each endpoint")                                            \
-	X(EVENTS, "weft_events", "what the operator's log is told")
+	X(EVENTS, "weft_events", "what the operator's log is told")                                                    \
+	X(HANDSHAKES, "weft_handshakes", "connects under way that may fail over")                                      \
+	X(NAT, "weft_nat", "translation of connections that failed over")
 
 enum plane_map {
 #define X(id, name, text) PLANE_MAP_##id,

@@ -61,7 +61,7 @@ static int state_init(struct plane *p)
 
 /* The pinned maps into p->m, when they are whole. Maps that a first load left half made are removed: nobody uses them.
  */
-static int find_maps(struct plane *p, struct plane_error *err)
+static int find_maps(struct plane *p, const char *instance, struct plane_error *err)
 {
 	uint32_t abi = 0;
 	int r;
@@ -69,10 +69,10 @@ static int find_maps(struct plane *p, struct plane_error *err)
 	r = maps_open(p->dir, true, &p->m, &abi);
 	if (r == -EPROTO)
 		return plane_fail(err, r,
-				  "the maps in %s were made by a weft of another layout (%u, this one is %u); 'weft "
-				  "unload' removes them, "
-				  "then start again",
-				  p->dir, abi, WEFT_ABI);
+				  "the maps in %s are of layout %u, this weft has layout %u: give it an 'instance:' of "
+				  "its own, start it, and remove the old one with 'weft unload --instance %s' (no "
+				  "connect is missed), or run 'weft unload' and start again",
+				  p->dir, abi, WEFT_ABI, instance);
 	if (r && r != -ENOENT)
 		return plane_fail(err, r, "cannot open the maps in %s: %s", p->dir, log_strerror(r));
 	if (!r)
@@ -93,7 +93,7 @@ static int open_all(struct plane *p, const struct plane_options *o, enum plane_o
 
 	r = lock_take(o->lock_dir ? o->lock_dir : "/run/weft", o->instance, &p->lock_fd, &p->lock_path, err);
 	if (!r)
-		r = find_maps(p, err);
+		r = find_maps(p, o->instance, err);
 	if (!r)
 		r = pins_make(o->bpffs, p->dir, err);
 	if (r)
@@ -186,13 +186,15 @@ bool plane_resized(const struct plane *p, char *text, size_t len)
 		{ "slots", c[PLANE_MAP_SLOTS], (l->slots + WEFT_SLOT_GROUP - 1) / WEFT_SLOT_GROUP * WEFT_SLOT_GROUP },
 		{ "affinity", c[PLANE_MAP_AFFINITY], l->affinity },
 		{ "edges", c[PLANE_MAP_EDGES], l->edges },
+		{ "handshakes", c[PLANE_MAP_HANDSHAKES], l->handshakes },
+		{ "nat", c[PLANE_MAP_NAT], l->nat },
 	};
 	size_t at = 0;
 
 	if (len)
 		*text = '\0';
 	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
-		if (row[i].is == row[i].want)
+		if (row[i].is == row[i].want || !row[i].want)
 			continue;
 		if (at < len)
 			at += (size_t)snprintf(text + at, len - at, "%slimits.%s is %u, the maps were made for %u",

@@ -79,6 +79,11 @@ static int count_entries(const struct maps *m, enum plane_map id, uint64_t *ret)
 				 count_element, ret);
 	case PLANE_MAP_EDGES:
 		return walk_hash(m->fd[id], sizeof(struct weft_edge_key), sizeof(struct weft_edge), count_element, ret);
+	case PLANE_MAP_HANDSHAKES:
+		return walk_hash(m->fd[id], sizeof(struct weft_tuple), sizeof(struct weft_handshake), count_element,
+				 ret);
+	case PLANE_MAP_NAT:
+		return walk_hash(m->fd[id], sizeof(struct weft_nat_key), sizeof(struct weft_nat), count_element, ret);
 	case PLANE_MAP_FLOWS:
 		return maps_each_flow(m, count_flow, ret);
 	case PLANE_MAP_SERVICES:
