@@ -301,15 +301,15 @@ static __noinline int forward(struct __sk_buff *skb, const struct packet *p, con
 	return NEXT;
 }
 
-/* To the client: as from the endpoint that it thinks it is talking to. */
-static __noinline int backward(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *t,
+/* To the client: as from the endpoint that it thinks it is talking to. @a: the ends, the packet's source as server. */
+static __noinline int backward(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *a,
 			       const struct weft_nat *nat)
 {
-	if (!p || !t || !nat)
+	if (!p || !a || !nat)
 		return NEXT;
-	if (packet_set_addr(skb, p, &t->client, &nat->server, 0) ||
-	    packet_set_port(skb, p, t->client_port_be, nat->server_port_be, 0) ||
-	    packet_set_port(skb, p, t->server_port_be, nat->client_port_be, 1)) {
+	if (packet_set_addr(skb, p, &a->server, &nat->server, 0) ||
+	    packet_set_port(skb, p, a->server_port_be, nat->server_port_be, 0) ||
+	    packet_set_port(skb, p, a->client_port_be, nat->client_port_be, 1)) {
 		count(WEFT_R_MOVE_FAILED);
 		return DROP;
 	}
