@@ -27,6 +27,12 @@ static inline struct chance chance_new(void)
 	return c;
 }
 
+/* @n, or a tenth of it where a run is to be short (valgrind's: it is thirty times slower, and one thread at a time). */
+static inline uint32_t chance_rounds(uint32_t n)
+{
+	return getenv("WEFT_STEPS") ? n / 10 : n;
+}
+
 /* splitmix64 */
 static inline uint64_t chance_next(struct chance *c)
 {

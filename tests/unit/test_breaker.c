@@ -376,7 +376,7 @@ START_TEST(does_what_the_naive_one_does)
 {
 	struct chance c = chance_new();
 
-	for (int round = 0; round < 2000; round++) {
+	for (int round = 0; round < (int)chance_rounds(500); round++) {
 		const struct weft_breaker_rule rule = { 1 + chance_below(&c, 100), 1 + chance_below(&c, 30),
 							1 + chance_below(&c, 20000) };
 		uint64_t now = 10000 + chance_next(&c) % (1ull << 45);
@@ -434,7 +434,7 @@ static void enter_many(void *shared, unsigned number)
 
 START_TEST(one_of_many_opens_tries_reopens)
 {
-	for (unsigned round = 0; round < 300; round++) {
+	for (unsigned round = 0; round < chance_rounds(40); round++) {
 		struct contest t = { .rule = { 50, 16 * 3, 200 }, .now = 1000000 + round, .each = 3 };
 
 		crowd(16, report_many, &t);
@@ -457,7 +457,7 @@ static Suite *breaker_suite(void)
 	Suite *s = suite_create("breaker");
 	TCase *c = tcase_create("breaker");
 
-	tcase_set_timeout(c, 60);
+	tcase_set_timeout(c, 300);
 	tcase_add_loop_test(c, goes_through_the_case, 0, UNIT_NR(cases));
 	tcase_add_test(c, a_success_closes_it_under_load);
 	tcase_add_test(c, does_what_the_naive_one_does);

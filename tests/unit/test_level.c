@@ -169,7 +169,7 @@ START_TEST(whatever_the_numbers)
 	char seed[64];
 
 	snprintf(seed, sizeof(seed), CHANCE, CHANCE_ARG(c));
-	for (int round = 0; round < 5000; round++) {
+	for (int round = 0; round < (int)chance_rounds(1500); round++) {
 		uint32_t nr = 1 + chance_below(&c, WEFT_LEVELS), size = 1 + chance_below(&c, round % 3 ? 12 : 20000);
 		struct weft_loads l = {}, better;
 		bool with_caps = round % 2;
@@ -249,7 +249,7 @@ static Suite *level_suite(void)
 	Suite *s = suite_create("level");
 	TCase *c = tcase_create("level");
 
-	tcase_set_timeout(c, 60);
+	tcase_set_timeout(c, 300);
 	tcase_add_loop_test(c, loads_are_as_documented, 0, UNIT_NR(tables));
 	tcase_add_test(c, health_is_the_available_share_with_some_to_spare);
 	tcase_add_loop_test(c, a_cap_leaves_the_rest_to_others_of_the_priority, 0, UNIT_NR(capped));

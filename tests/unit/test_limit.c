@@ -81,11 +81,11 @@ static void take_and_give_back(void *shared, unsigned number)
 
 static const struct {
 	uint32_t limit, threads, each;
-} crowds[] = { { 1, 8, 300000 }, { 2, 8, 300000 }, { 7, 8, 300000 }, { 100, 8, 300000 }, { 3, 64, 20000 } };
+} crowds[] = { { 1, 8, 60000 }, { 2, 8, 60000 }, { 7, 8, 60000 }, { 100, 8, 60000 }, { 3, 64, 4000 } };
 
 START_TEST(never_more_than_the_limit)
 {
-	struct holders h = { .limit = crowds[_i].limit, .each = crowds[_i].each };
+	struct holders h = { .limit = crowds[_i].limit, .each = chance_rounds(crowds[_i].each) };
 	uint64_t took = 0, refused = 0;
 
 	crowd(crowds[_i].threads, take_and_give_back, &h);
@@ -118,7 +118,7 @@ static void take_one(void *shared, unsigned number)
 
 START_TEST(nobody_is_refused_while_there_is_room)
 {
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < (int)chance_rounds(30); round++) {
 		struct holders h = { .limit = 64 };
 
 		crowd(64, take_one, &h);
@@ -150,7 +150,7 @@ START_TEST(does_what_the_naive_bucket_does)
 {
 	struct chance c = chance_new();
 
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < (int)chance_rounds(200); round++) {
 		uint32_t burst = 1 + chance_below(&c, 50);
 		uint64_t interval = 1 + chance_next(&c) % (round % 2 ? S : 1000);
 		uint64_t now = chance_next(&c) >> 20, pace = 1 + chance_next(&c) % (2 * interval);
@@ -311,12 +311,12 @@ static void rush(void *shared, unsigned number)
 	struct rush *r = shared;
 
 	for (;;) {
-		uint64_t now = __atomic_add_fetch(&r->now, 1000, __ATOMIC_SEQ_CST);
+		uint64_t now = __atomic_add_fetch(&r->now, 10000, __ATOMIC_SEQ_CST);
 
 		if (now > r->end)
 			return;
 		/* Held up between the clock and the bucket. */
-		if (now % 64000 == 0)
+		if (now % 640000 == 0)
 			sched_yield();
 		r->got[number] += (uint64_t)weft_rate_take(&r->at, r->interval, r->burst, now);
 	}
@@ -340,7 +340,7 @@ static Suite *limit_suite(void)
 	Suite *s = suite_create("limit");
 	TCase *c = tcase_create("limit");
 
-	tcase_set_timeout(c, 60);
+	tcase_set_timeout(c, 300);
 	tcase_add_test(c, takes_as_many_as_there_are);
 	tcase_add_loop_test(c, never_more_than_the_limit, 0, UNIT_NR(crowds));
 	tcase_add_test(c, nobody_is_refused_while_there_is_room);
