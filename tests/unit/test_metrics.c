@@ -39,6 +39,14 @@ static struct page_key key_of(uint32_t service, const char *endpoint, uint32_t c
 	return key;
 }
 
+static const struct metrics_ejections ejections[] = {
+	{ "web", WEFT_CAUSE_REFUSED, 5 },
+	{ "web", WEFT_CAUSE_SUCCESS_RATE, 2 },
+};
+static const struct metrics_health checked[] = {
+	{ .service = "web", .successes = 100, .failures = 4, .healthy = 2, .unhealthy = 1 },
+};
+
 static const struct metrics_agent agent = {
 	.reloads_ok = 7,
 	.reloads_failed = 2,
@@ -50,6 +58,12 @@ static const struct metrics_agent agent = {
 	.endpoints = 3,
 	.audit_runs = 5,
 	.audit_drift = 0,
+	.failover_links = 3,
+	.checks_late = 1,
+	.ejections = ejections,
+	.nr_ejections = 2,
+	.health = checked,
+	.nr_health = 1,
 };
 
 /* One of everything: two services, IPv4 and IPv6, living and dead callers, a name that needs escapes. */
@@ -59,11 +73,28 @@ static struct page *given_page(const struct metrics_options *o)
 	struct weft_edge e = {
 		.opened = 12, .established = 10, .closed = 9, .bytes_sent = 4096, .bytes_received = 1 << 20
 	};
+	const struct page_endpoint_sum failing = { .active = 3,
+						   .pending = 1,
+						   .ejections = 7,
+						   .moved = 11,
+						   .reset_early = 2,
+						   .out = { [PAGE_OUT_EJECTED] = 1, [PAGE_OUT_DRAINED] = 1 } };
 	struct page_key key;
 
 	ck_assert_ptr_nonnull(p);
-	p->services[1] = (struct page_service){ strdup("web"), 4, 2, 1, 0 };
-	p->services[2] = (struct page_service){ strdup("dns \"inner\"\\"), 0, 1, 0, 1 };
+	p->services[1] = (struct page_service){ .name = strdup("web"),
+						.refused = 4,
+						.ready = 2,
+						.draining = 1,
+						.out = { [PAGE_OUT_EJECTED] = 1 },
+						.connections = 87,
+						.pending = 3,
+						.max_connections = 100,
+						.rate = 250,
+						.breaker = "half-open",
+						.error_ratio = 0.5,
+						.breaker_opened = 2 };
+	p->services[2] = (struct page_service){ .name = strdup("dns \"inner\"\\"), .ready = 1, .disabled = 1 };
 	ck_assert_int_eq(callers_add(p->callers, 77, "/system.slice/shop.service"), 0);
 	ck_assert_int_eq(callers_add(p->callers, 78, "/b\xc3\xa4r"), 0);
 	callers_sort(p->callers);
@@ -87,11 +118,11 @@ static struct page *given_page(const struct metrics_options *o)
 	ck_assert_int_eq(page_add_edge(p, &key, &(struct weft_edge){ .opened = 3, .closed = 3 }), 0);
 
 	key = key_of(1, "10.0.0.1:80", CALLER_NONE);
-	ck_assert_int_eq(page_add_endpoint(p, &key, 3, 250), 0);
+	ck_assert_int_eq(page_add_endpoint(p, &key, &failing, 250), 0);
 	key = key_of(1, "10.0.0.2:80", CALLER_NONE);
-	ck_assert_int_eq(page_add_endpoint(p, &key, 0, 0), 0);
+	ck_assert_int_eq(page_add_endpoint(p, &key, &(struct page_endpoint_sum){ 0 }, 0), 0);
 	key = key_of(2, "[fd00::1]:53", CALLER_NONE);
-	ck_assert_int_eq(page_add_endpoint(p, &key, 1, 0), 0);
+	ck_assert_int_eq(page_add_endpoint(p, &key, &(struct page_endpoint_sum){ .active = 1 }, 0), 0);
 
 	p->has_counts = true;
 	for (unsigned i = 0; i < WEFT_R_MAX; i++)
@@ -244,12 +275,41 @@ START_TEST(endpoints_with_one_address_are_one_row)
 	given_backend(3, "10.0.0.9:80", WEFT_BACKEND_F_READY, 5, 90);
 	ck_assert_int_eq(page_collect(&m, &o, &p), 0);
 	ck_assert_uint_eq(p->endpoints.nr, 2);
-	ck_assert_uint_eq(page_endpoint_at(p, 1)->active, 9);
+	ck_assert_uint_eq(page_endpoint_at(p, 1)->sum.active, 9);
 	ck_assert_uint_eq(page_endpoint_at(p, 1)->latency_us, 90);
 	ck_assert_uint_eq(p->services[1].ready, 2);
 	ck_assert_uint_eq(p->services[1].draining, 1);
 	ck_assert_uint_eq(p->services[1].refused, 6);
 	ck_assert_ptr_null(p->services[2].name);
+}
+END_TEST
+
+/* Each endpoint is counted in one state, and each reason has its own figure. */
+START_TEST(endpoints_out_of_service_are_told_apart)
+{
+	const struct metrics_options o = { METRICS_PROMETHEUS, true, true, 100, NULL };
+	_cleanup_(page_freep) struct page *p = NULL;
+	_cleanup_(freep) char *text = NULL;
+	struct maps m = given_maps();
+
+	given_backend(1, "10.0.0.1:80", WEFT_BACKEND_F_READY, 0, 0);
+	given_backend(2, "10.0.0.2:80", WEFT_BACKEND_F_READY, 0, 0);
+	given_backend(3, "10.0.0.3:80", WEFT_BACKEND_F_READY, 0, 0);
+	given_backend(4, "10.0.0.4:80", WEFT_BACKEND_F_DRAINING, 0, 0);
+	bstate[1].out = WEFT_OUT_EJECTED;
+	bstate[2].out = WEFT_OUT_EJECTED | WEFT_OUT_UNHEALTHY | WEFT_OUT_DRAINED;
+	bstate[4].out = WEFT_OUT_EJECTED; /* of no service any more: nobody asks */
+	services[1].flags |= WEFT_SERVICE_F_FORCE_OPEN;
+	ck_assert_int_eq(page_collect(&m, &o, &p), 0);
+	text = written(p);
+	ck_assert_ptr_nonnull(strstr(text, "\nweft_service_endpoints{service=\"web\",state=\"ready\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nweft_service_endpoints{service=\"web\",state=\"ejected\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nweft_service_endpoints{service=\"web\",state=\"drained\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nweft_service_endpoints{service=\"web\",state=\"unhealthy\"} 0\n"));
+	ck_assert_ptr_nonnull(strstr(text, "endpoint=\"10.0.0.2:80\",why=\"unhealthy\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "endpoint=\"10.0.0.4:80\",why=\"ejected\"} 0\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nweft_service_breaker{service=\"web\",state=\"forced-open\"} 1\n"));
+	services[1].flags = WEFT_SERVICE_F_USED;
 }
 END_TEST
 
@@ -429,6 +489,7 @@ int main(void)
 	tcase_add_test(t, page_is_clean_under_promtool);
 	tcase_add_test(t, openmetrics_page_follows_its_rules);
 	tcase_add_test(t, endpoints_with_one_address_are_one_row);
+	tcase_add_test(t, endpoints_out_of_service_are_told_apart);
 	tcase_add_test(t, without_endpoints_rows_are_summed_per_service);
 	tcase_add_test(t, rows_beyond_the_limit_are_summed_into_other);
 	tcase_add_test(t, many_rows_keep_their_sums);

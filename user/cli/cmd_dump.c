@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cmd.h"
-#include "cli/report.h"
+#include "cli/dump.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -152,12 +152,10 @@ static int dump_flows(struct cli *cli)
 	return CLI_DONE;
 }
 
-/* It lives in sockets that nobody connected, and no iterator walks those. */
-static int dump_peers(struct out *o)
+static int dump_unlisted(enum plane_map map, const char *why, struct out *o)
 {
-	out_field(o, "map", NULL, out_text(plane_map_name(PLANE_MAP_PEERS)));
-	out_field(o, "listed", NULL,
-		  out_words(out_bool(false), "no: it lives in the sockets, and the kernel gives no list"));
+	out_field(o, "map", NULL, out_text(plane_map_name(map)));
+	out_field(o, "listed", NULL, out_words(out_bool(false), why));
 	return CLI_DONE;
 }
 
@@ -204,14 +202,20 @@ int cmd_dump(struct cli *cli, int argc, const char *const *argv)
 		return CLI_DONE;
 	if (map == PLANE_MAP_FLOWS)
 		return dump_flows(cli);
-	if (map == PLANE_MAP_PEERS)
-		return dump_peers(cli->out);
+	if (map == PLANE_MAP_PEERS) /* sockets that nobody connected, and no iterator walks those */
+		return dump_unlisted(map, "no: it lives in the sockets, and the kernel gives no list", cli->out);
+	if (map == PLANE_MAP_EVENTS)
+		return dump_unlisted(map, "no: the agent reads it; `weft events` shows what it read", cli->out);
 	if (map == PLANE_MAP_COUNTS)
 		r = dump_counts(cli->maps, cli->out);
 	else if (map == PLANE_MAP_AFFINITY)
 		r = dump_affinity(cli->view, cli->out);
 	else if (map == PLANE_MAP_EDGES)
 		r = dump_edges(cli->maps, cli->out);
+	else if (map == PLANE_MAP_HANDSHAKES)
+		r = dump_handshakes(cli->view, cli->out);
+	else if (map == PLANE_MAP_NAT)
+		r = dump_nat(cli->maps, cli->out);
 	else
 		r = report_dump(cli->view, map, cli->out);
 	return report_done(cli, r);

@@ -6,10 +6,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "plane/plane.h"
 #include "telemetry/page.h"
+#include "weft/breaker.h"
 
 static const struct weft_service *service_of(const struct maps *m, uint32_t id)
 {
@@ -25,8 +27,50 @@ static const struct weft_backend *backend_of(const struct maps *m, uint32_t id)
 	return m->backends[id].flags & WEFT_BACKEND_F_USED ? &m->backends[id] : NULL;
 }
 
+/* What its breaker is in, by the operator's hand or by itself; NULL: it has none. */
+static const char *breaker_state(const struct weft_service *s, const struct weft_spec *spec,
+				 const struct weft_breaker *b)
+{
+	static const char *const words[] = { "closed", "open", "half-open", "closed" };
+
+	if (s->flags & WEFT_SERVICE_F_FORCE_OPEN)
+		return "forced-open";
+	if (s->flags & WEFT_SERVICE_F_FORCE_CLOSED)
+		return "forced-closed";
+	return spec && spec->breaker_percent ? words[weft_breaker_state_of(b->word)] : NULL;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void collect_guard(const struct maps *m, uint32_t id, uint64_t ms, struct page_service *ret)
+{
+	const struct weft_spec *spec = m->specs ? maps_spec(m, id) : NULL;
+	const struct weft_sstate *s = &m->sstate[id];
+	struct weft_window w = weft_breaker_window(&s->breaker, ms);
+
+	ret->refused = s->refused;
+	ret->connections = s->active;
+	ret->pending = s->pending;
+	ret->breaker = breaker_state(&m->services[id], spec, &s->breaker);
+	ret->breaker_opened = s->breaker.opened;
+	ret->error_ratio = w.ok + w.failed ? (double)w.failed / (double)(w.ok + w.failed) : 0;
+	if (!spec || spec->service != id)
+		return;
+	ret->max_connections = spec->max_connections;
+	ret->max_pending = spec->max_pending;
+	ret->rate = spec->rate_interval_ns ? 1e9 / (double)spec->rate_interval_ns : 0;
+}
+
 static int collect_services(const struct maps *m, struct page *p)
 {
+	uint64_t ms = now_ms();
+
 	for (uint32_t i = 1; i < p->nr_services; i++) {
 		const struct weft_service *s = service_of(m, i);
 
@@ -35,7 +79,8 @@ static int collect_services(const struct maps *m, struct page *p)
 		p->services[i].name = strndup(s->name, sizeof(s->name));
 		if (!p->services[i].name)
 			return -ENOMEM;
-		p->services[i].refused = m->sstate ? m->sstate[i].refused : 0;
+		if (m->sstate)
+			collect_guard(m, i, ms, &p->services[i]);
 	}
 	return 0;
 }
@@ -57,6 +102,41 @@ static struct page_key endpoint_key(const struct page *p, const struct weft_back
 	return key;
 }
 
+/* The endpoint in the one state of its service's count. */
+static void count_state(const struct weft_backend *b, uint32_t out, struct page_service *s)
+{
+	if (b->flags & WEFT_BACKEND_F_DRAINING)
+		s->draining++;
+	else if (!(b->flags & WEFT_BACKEND_F_READY) || !b->weight)
+		s->disabled++;
+	else if (out & WEFT_OUT_DRAINED)
+		s->out[PAGE_OUT_DRAINED]++;
+	else if (out & WEFT_OUT_UNREADY)
+		s->out[PAGE_OUT_UNREADY]++;
+	else if (out & WEFT_OUT_UNHEALTHY)
+		s->out[PAGE_OUT_UNHEALTHY]++;
+	else if (out & WEFT_OUT_EJECTED)
+		s->out[PAGE_OUT_EJECTED]++;
+	else
+		s->ready++;
+}
+
+static struct page_endpoint_sum endpoint_sum(const struct weft_backend *b, const struct weft_bstate *s)
+{
+	struct page_endpoint_sum sum = { .active = s->active,
+					 .pending = s->pending,
+					 .ejections = s->ejected,
+					 .moved = s->moved,
+					 .reset_early = s->reset_early };
+
+	if (!(b->flags & WEFT_BACKEND_F_READY))
+		return sum;
+#define X(id, bit, name, text) sum.out[PAGE_OUT_##id] = (s->out & bit) != 0;
+	WEFT_OUTS(X)
+#undef X
+	return sum;
+}
+
 static int collect_endpoints(const struct maps *m, struct page *p)
 {
 	uint32_t capacity = m->backends ? m->capacity[PLANE_MAP_BACKENDS] : 0;
@@ -64,22 +144,19 @@ static int collect_endpoints(const struct maps *m, struct page *p)
 
 	for (uint32_t i = 1; i < capacity && !r; i++) {
 		const struct weft_backend *b = backend_of(m, i);
+		struct page_endpoint_sum sum;
 		struct page_service *s;
 		struct page_key key;
 
 		if (!b || !is_known(p, b->service))
 			continue;
 		s = &p->services[b->service];
-		if (b->flags & WEFT_BACKEND_F_DRAINING)
-			s->draining++;
-		else if (b->flags & WEFT_BACKEND_F_READY && b->weight)
-			s->ready++;
-		else
-			s->disabled++;
+		count_state(b, m->bstate ? m->bstate[i].out : 0, s);
 		if (!m->bstate)
 			continue;
 		key = endpoint_key(p, b);
-		r = page_add_endpoint(p, &key, m->bstate[i].active, m->bstate[i].ewma.us);
+		sum = endpoint_sum(b, &m->bstate[i]);
+		r = page_add_endpoint(p, &key, &sum, m->bstate[i].ewma.us);
 	}
 	return r;
 }

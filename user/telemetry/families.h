@@ -21,6 +21,8 @@
 	  "Connections that failed. Reason reset: after the handshake; every other reason: before it was completed.")  \
 	X(ACTIVE, "weft_connections_active", GAUGE, "", "service, endpoint",                                           \
 	  "Connections that are open or being opened now.")                                                            \
+	X(PENDING, "weft_connections_pending", GAUGE, "", "service, endpoint",                                         \
+	  "Connections whose TCP handshake is not done.")                                                              \
 	X(HANDSHAKE, "weft_handshake_seconds", HISTOGRAM, "seconds", EDGE_LABELS,                                      \
 	  "Time from the application's connect() to the completed TCP handshake.")                                     \
 	X(RTT, "weft_rtt_seconds", HISTOGRAM, "seconds", EDGE_LABELS,                                                  \
@@ -33,11 +35,37 @@
 	  "TCP segments that callers had to send again to the endpoint.")                                              \
 	X(LATENCY, "weft_endpoint_latency_seconds", GAUGE, "seconds", "service, endpoint",                             \
 	  "Smoothed latency of the endpoint when it was last measured; what p2c-ewma compares.")                       \
+	X(OUT, "weft_endpoint_out", GAUGE, "", "service, endpoint, why",                                               \
+	  "1 while the endpoint takes no new connections, by why: ejected, unhealthy, drained, "                       \
+	  "not-ready. Without the label endpoint: how many.")                                                          \
+	X(EJECTIONS, "weft_endpoint_ejections", COUNTER, "", "service, endpoint",                                      \
+	  "Times the endpoint was ejected because it failed too often.")                                               \
+	X(MOVED, "weft_endpoint_moved", COUNTER, "", "service, endpoint",                                              \
+	  "Connects that the endpoint did not take and that went on to another one inside "                            \
+	  "connect().")                                                                                                \
+	X(RESET_EARLY, "weft_endpoint_reset_early", COUNTER, "", "service, endpoint",                                  \
+	  "Established connections that were reset before their first byte.")                                          \
 	X(SERVICE_ENDPOINTS, "weft_service_endpoints", GAUGE, "", "service, state",                                    \
-	  "Endpoints of the service. State ready: takes new connections; draining: removed, its last connections "     \
-	  "have not ended; disabled: weight 0.")                                                                       \
+	  "Endpoints of the service. State ready: takes new connections; ejected, unhealthy, "                         \
+	  "drained, not-ready: does not now, the first of these that applies in the order "                            \
+	  "drained, not-ready, unhealthy, ejected; draining: removed, its last connections have "                      \
+	  "not ended; disabled: weight 0.")                                                                            \
 	X(SERVICE_REFUSED, "weft_service_refused", COUNTER, "", "service",                                             \
-	  "Connects that were refused because the service had no endpoint that takes new connections.")                \
+	  "Connects that weft refused: no endpoint takes new connections, a limit is reached, or "                     \
+	  "the breaker is open. weft_decisions tells the reasons apart.")                                              \
+	X(LIMIT, "weft_service_limit", GAUGE, "", "service, limit",                                                    \
+	  "What the service may have at most. Limit connections: at once; pending: unfinished "                        \
+	  "handshakes; rate: connects per second. No series: no limit.")                                               \
+	X(LIMIT_USED, "weft_service_limit_used", GAUGE, "", "service, limit",                                          \
+	  "How much of it is used, with or without a limit: connections, pending.")                                    \
+	X(BREAKER, "weft_service_breaker", GAUGE, "", "service, state",                                                \
+	  "1 for the state that the breaker of the service is in, 0 for the others: closed, "                          \
+	  "open, half-open, forced-open, forced-closed. Services without a breaker have no "                           \
+	  "series.")                                                                                                   \
+	X(BREAKER_OPENED, "weft_service_breaker_opened", COUNTER, "", "service",                                       \
+	  "Times the error rate opened the breaker of the service.")                                                   \
+	X(BREAKER_ERRORS, "weft_service_breaker_error_ratio", GAUGE, "", "service",                                    \
+	  "Share of the connects of the last 10 s that failed, as the breaker sees it.")                               \
 	X(DECISIONS, "weft_decisions", COUNTER, "", "reason",                                                          \
 	  "What the programs in the kernel decided or saw, by reason; the reasons are explained in docs/MAPS.md.")     \
 	X(MAP_ENTRIES, "weft_map_entries", GAUGE, "", "map", "Entries of the kernel map that are in use.")             \
@@ -60,6 +88,18 @@
 	X(AUDIT_DRIFT, "weft_audit_drift", GAUGE, "", "",                                                              \
 	  "Connections by which the kernel's counters were wrong at the newest audit. Anything but 0 is a bug; "       \
 	  "`weft check --repair` sets them right.")                                                                    \
+	X(EJECTED_BY, "weft_ejections", COUNTER, "", "service, cause",                                                 \
+	  "Ejections that the agent heard of, by cause: refused, timed-out, unreachable, "                             \
+	  "reset-early, success-rate.")                                                                                \
+	X(CHECKS, "weft_health_checks", COUNTER, "", "service, result",                                                \
+	  "Active health checks that were done. Result: success or failure.")                                          \
+	X(CHECKED, "weft_health_endpoints", GAUGE, "", "service, state",                                               \
+	  "Endpoints by what their health checks say. State unknown: not checked yet.")                                \
+	X(CHECKS_LATE, "weft_health_checks_late", COUNTER, "", "",                                                     \
+	  "Health checks that began late because too much is checked for this machine.")                               \
+	X(FAILOVER_LINKS, "weft_failover_links", GAUGE, "", "",                                                        \
+	  "Network links that have the programs of failover; 0: a connect that fails does not go "                     \
+	  "on to another endpoint.")                                                                                   \
 	X(START, "weft_agent_start_timestamp_seconds", GAUGE, "seconds", "", "When the agent started, in Unix time.")  \
 	X(BUILD, "weft_build_info", INFO, "", "version, commit, abi",                                                  \
 	  "Version of weft and of the layout of its maps; the value is always 1.")

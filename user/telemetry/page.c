@@ -128,13 +128,18 @@ int page_add_edge(struct page *p, const struct page_key *key, const struct weft_
 	return 0;
 }
 
-int page_add_endpoint(struct page *p, const struct page_key *key, uint64_t active, uint32_t latency_us)
+int page_add_endpoint(struct page *p, const struct page_key *key, const struct page_endpoint_sum *sum,
+		      uint32_t latency_us)
 {
 	struct page_endpoint_row *row = row_get(p, &p->endpoints, key);
+	const uint64_t *from = (const uint64_t *)(const void *)sum;
+	uint64_t *to;
 
 	if (!row)
 		return -ENOMEM;
-	row->active += active;
+	to = (uint64_t *)(void *)&row->sum;
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
 	/* Sums have no latency; of two records of one address the measured one speaks. */
 	if (row->key.endpoint == PAGE_ONE && latency_us)
 		row->latency_us = latency_us;

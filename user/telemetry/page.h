@@ -32,9 +32,23 @@ struct page_edge {
 	struct weft_edge sum;
 };
 
+/* Why an endpoint is out of service, in the order of WEFT_OUTS. */
+enum page_out {
+#define X(id, bit, name, text) PAGE_OUT_##id,
+	WEFT_OUTS(X)
+#undef X
+		PAGE_OUT_MAX
+};
+
+/* What is known of one endpoint, or the sum over several. */
+struct page_endpoint_sum {
+	uint64_t active, pending, ejections, moved, reset_early;
+	uint64_t out[PAGE_OUT_MAX]; /* how many */
+};
+
 struct page_endpoint_row {
 	struct page_key key;
-	uint64_t active;
+	struct page_endpoint_sum sum;
 	uint32_t latency_us; /* 0: never measured */
 };
 
@@ -50,6 +64,13 @@ struct page_rows {
 struct page_service {
 	char *name; /* NULL: no such service */
 	uint64_t refused, ready, draining, disabled;
+	uint64_t out[PAGE_OUT_MAX]; /* endpoints, each once */
+	uint64_t connections, pending;
+	uint32_t max_connections, max_pending; /* 0: no limit */
+	double rate;			       /* connects per second; 0: no limit */
+	const char *breaker;		       /* its state; NULL: there is none */
+	double error_ratio;
+	uint64_t breaker_opened;
 };
 
 struct page {
@@ -74,7 +95,8 @@ static inline void page_freep(struct page **p)
 }
 
 int page_add_edge(struct page *p, const struct page_key *key, const struct weft_edge *edge);
-int page_add_endpoint(struct page *p, const struct page_key *key, uint64_t active, uint32_t latency_us);
+int page_add_endpoint(struct page *p, const struct page_key *key, const struct page_endpoint_sum *sum,
+		      uint32_t latency_us);
 /* By service, endpoint, caller; nothing may be added afterwards. */
 void page_sort(struct page *p);
 static inline const struct page_edge *page_edge_at(const struct page *p, uint32_t i)

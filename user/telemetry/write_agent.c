@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What only a running agent knows. */
+#include "telemetry/event.h"
+#include "telemetry/write.h"
+
+static void write_ejections(struct prom *out, const struct metrics_agent *a)
+{
+	prom_family(out, METRICS_EJECTED_BY);
+	for (size_t i = 0; i < a->nr_ejections; i++) {
+		const struct metrics_ejections *e = &a->ejections[i];
+		const struct prom_label l[] = { { "service", e->service },
+						{ "cause", event_cause_name(e->cause) },
+						{ NULL, NULL } };
+
+		prom_u64(out, l, e->count);
+	}
+}
+
+static void write_two(struct prom *out, const char *service, const char *label, const char *const *values,
+		      const uint64_t *numbers, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		const struct prom_label l[] = { { "service", service }, { label, values[i] }, { NULL, NULL } };
+
+		prom_u64(out, l, numbers[i]);
+	}
+}
+
+static void write_checks(struct prom *out, const struct metrics_agent *a)
+{
+	static const char *const results[] = { "success", "failure" };
+	static const char *const states[] = { "healthy", "unhealthy", "unknown" };
+
+	prom_family(out, METRICS_CHECKS);
+	for (size_t i = 0; i < a->nr_health; i++) {
+		const struct metrics_health *h = &a->health[i];
+		const uint64_t n[] = { h->successes, h->failures };
+
+		write_two(out, h->service, "result", results, n, 2);
+	}
+	prom_family(out, METRICS_CHECKED);
+	for (size_t i = 0; i < a->nr_health; i++) {
+		const struct metrics_health *h = &a->health[i];
+		const uint64_t n[] = { h->healthy, h->unhealthy, h->unknown };
+
+		write_two(out, h->service, "state", states, n, 3);
+	}
+}
+
+void page_write_agent(struct prom *out, const struct metrics_agent *a)
+{
+	const struct prom_label ok[] = { { "result", "ok" }, { NULL, NULL } };
+	const struct prom_label failed[] = { { "result", "failed" }, { NULL, NULL } };
+
+	prom_family(out, METRICS_RELOADS);
+	prom_u64(out, ok, a->reloads_ok);
+	prom_u64(out, failed, a->reloads_failed);
+	prom_family(out, METRICS_RELOAD_OK_TIME);
+	prom_seconds(out, NULL, a->last_ok_unix);
+	prom_family(out, METRICS_RELOAD_FAILED);
+	prom_u64(out, NULL, a->last_failed);
+	prom_family(out, METRICS_APPLY);
+	prom_seconds(out, NULL, a->apply_seconds);
+	prom_family(out, METRICS_CONFIG_SERVICES);
+	prom_u64(out, NULL, a->services);
+	prom_family(out, METRICS_CONFIG_ENDPOINTS);
+	prom_u64(out, NULL, a->endpoints);
+	prom_family(out, METRICS_AUDIT_RUNS);
+	prom_u64(out, NULL, a->audit_runs);
+	prom_family(out, METRICS_AUDIT_DRIFT);
+	prom_u64(out, NULL, a->audit_drift);
+	write_ejections(out, a);
+	write_checks(out, a);
+	prom_family(out, METRICS_CHECKS_LATE);
+	prom_u64(out, NULL, a->checks_late);
+	prom_family(out, METRICS_FAILOVER_LINKS);
+	prom_u64(out, NULL, a->failover_links);
+	prom_family(out, METRICS_START);
+	prom_seconds(out, NULL, a->start_unix);
+}
