@@ -12,11 +12,11 @@
 #include "lib/packet.h"
 #include "lib/retry.h"
 
-#define NEXT	   -1	  /* TCX_NEXT, TC_ACT_UNSPEC: whoever comes next at this hook decides */
-#define DROP	   2	  /* TC_ACT_SHOT */
-#define LOOPBACK   1	  /* ifindex of lo in every namespace */
-#define PORT_LOW   61000u /* client ports of moved connections: above those that the kernel gives out */
-#define PORT_SPAN  4536u
+#define NEXT	   -1	 /* TCX_NEXT, TC_ACT_UNSPEC: whoever comes next at this hook decides */
+#define DROP	   2	 /* TC_ACT_SHOT */
+#define LOOPBACK   1	 /* ifindex of lo in every namespace */
+#define PORT_LOW   1024u /* client ports of moved connections: below those that the kernel gives out by default */
+#define PORT_SPAN  31744u
 #define PORT_DRAWS 6
 
 enum hook { INGRESS, EGRESS };

@@ -182,7 +182,11 @@ static __always_inline void handshake_end(struct bpf_sock_ops *ctx, struct weft_
 
 	handshake_tuple(ctx, flow, &tuple);
 	if (flow->flags & WEFT_FLOW_F_MOVED) {
-		nat_linger(&tuple);
+		/* Who closes first keeps TIME_WAIT, or FIN_WAIT2 until the other one closes too. */
+		nat_linger(&tuple, ctx->args[0] == BPF_TCP_FIN_WAIT1 || ctx->args[0] == BPF_TCP_FIN_WAIT2 ||
+						   ctx->args[0] == BPF_TCP_CLOSING
+					   ? NAT_LINGER_NS
+					   : NAT_SHORT_NS);
 		return;
 	}
 	hs = bpf_map_lookup_elem(&weft_handshakes, &tuple);

@@ -19,6 +19,7 @@ struct {
 } weft_nat __weak SEC(".maps");
 
 #define NAT_LINGER_NS 60000000000ull /* as long as the kernel keeps TIME_WAIT */
+#define NAT_SHORT_NS  2000000000ull  /* of a connection that leaves nothing behind */
 
 #ifndef CLOCK_MONOTONIC
 #define CLOCK_MONOTONIC 1
@@ -101,8 +102,8 @@ static int nat_over(void *map, struct weft_nat_key *key, struct weft_nat *nat)
 	return 0;
 }
 
-/* The connection has ended; late packets may still come. */
-static __always_inline void nat_linger(const struct weft_tuple *tuple)
+/* The connection has ended; packets may still come for @ns. */
+static __always_inline void nat_linger(const struct weft_tuple *tuple, __u64 ns)
 {
 	struct weft_nat_key key = { .tuple = *tuple };
 	struct weft_nat *nat = bpf_map_lookup_elem(&weft_nat, &key);
@@ -112,7 +113,7 @@ static __always_inline void nat_linger(const struct weft_tuple *tuple)
 	if (bpf_timer_init(&nat->timer, &weft_nat, CLOCK_MONOTONIC))
 		return;
 	bpf_timer_set_callback(&nat->timer, nat_over);
-	bpf_timer_start(&nat->timer, NAT_LINGER_NS, 0);
+	bpf_timer_start(&nat->timer, ns, 0);
 }
 
 #endif
