@@ -13,7 +13,8 @@ effective()
 no_caps() { [ "$(effective)" = 0000000000000000 ]; }
 must 5 "no capability is in effect" no_caps
 permitted=$(awk '$1 == "CapPrm:" { print $2 }' "/proc/$AGENT/status")
-((0x$permitted == (1 << 39 | 1 << 12))) || fail "CAP_BPF and CAP_NET_ADMIN alone may be taken back, not $permitted"
+((0x$permitted == (1 << 39 | 1 << 21 | 1 << 19 | 1 << 12))) ||
+	fail "CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_SYS_PTRACE alone may be taken back, not $permitted"
 assert_eq "$(awk '$1 == "NoNewPrivs:" { print $2 }' "/proc/$AGENT/status")" 1 "no_new_privs"
 service web tcp 10.96.0.1:80 random 127.0.0.2:80 | config
 must 5 "a reload works without capabilities in effect" endpoints_are web 127.0.0.2:80

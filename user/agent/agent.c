@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "agent/drain.h"
 #include "agent/events.h"
 #include "agent/http.h"
 #include "agent/links.h"
@@ -214,6 +215,7 @@ static int start(struct agent *a)
 	r = privs_drop();
 	if (r < 0)
 		return log_err(r, "cannot give up capabilities");
+	drain_look(a);
 	say_started(a);
 	malloc_trim(0);
 	return 0;
@@ -226,6 +228,7 @@ static void stop(struct agent *a)
 	upkeep_done(a);
 	agent_health_done(a);
 	links_done(a);
+	drain_done(a);
 	outlier_done(a);
 	events_done(a);
 	watch_free(a->watch);
@@ -234,6 +237,7 @@ static void stop(struct agent *a)
 	http_free(a->http);
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a->loop);
+	drain_free(a);
 	plane_close(a->plane);
 	model_free(a->model);
 	file_source_free(a->source);

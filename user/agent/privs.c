@@ -14,8 +14,11 @@ static void cap_freep(cap_t *c)
 		cap_free(*c);
 }
 
-/* BPF: reading and writing maps, and links of BPF. NET_ADMIN: attaching failover to network links that come later. */
-static const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN };
+/*
+ * BPF: reading and writing maps, and links of BPF. NET_ADMIN: attaching failover to network links that come later.
+ * SYS_ADMIN and SYS_PTRACE: entering other network namespaces, to close connections of endpoints that drained.
+ */
+static const cap_value_t keep[] = { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE };
 #define NR_KEEP (sizeof(keep) / sizeof(keep[0]))
 
 /* Sets the effective set to the permitted one, or to nothing. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/drain.h"
 #include "agent/outlier.h"
 #include "agent/links.h"
 #include "agent/notify.h"
@@ -151,6 +152,8 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 		return r;
 	a->model = MOVE(*m, NULL);
 	agent_health_apply(a);
+	if (a->ready)
+		drain_look(a);
 	outlier_apply(a);
 	ret->seconds = (double)(start - ret->start_ns + ret->change.visible_ns) / 1e9;
 	count_success(a, c, a->model, ret->seconds);

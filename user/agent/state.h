@@ -13,6 +13,7 @@
 #include "telemetry/metrics.h"
 
 struct events;
+struct drainer;
 struct health;
 struct http;
 struct links;
@@ -33,6 +34,7 @@ struct agent {
 	struct watch *watch;
 	struct http *http;
 	struct links *links;   /* NULL: failover cannot be had */
+	struct drainer *drainer; /* NULL: before the first look */
 	struct health *health; /* NULL: no service ever asked for checks */
 	struct health_said health_said;
 	struct events *events;	 /* NULL: no memory */

@@ -24,6 +24,7 @@ enum cli_option {
 	CLI_OPENMETRICS,
 	CLI_SOCKET,
 	CLI_FOLLOW,
+	CLI_TIMEOUT,
 	CLI_OPTION_MAX
 };
 #define CLI_BIT(id) (1u << CLI_##id)
@@ -94,6 +95,8 @@ int cli_open_failed(struct cli *cli, int r, const char *dir, unsigned abi);
 	X(service_show)                                                                                                \
 	X(service_breaker)                                                                                             \
 	X(endpoint_list)                                                                                               \
+	X(endpoint_drain)                                                                                              \
+	X(endpoint_undrain)                                                                                            \
 	X(connections)                                                                                                 \
 	X(explain)                                                                                                     \
 	X(dump)                                                                                                        \

@@ -9,6 +9,7 @@ static const struct out_column columns[] = {
 	{ "service", "SERVICE", 0 },
 	{ "endpoint", "ENDPOINT", 0 },
 	{ "state", "STATE", 0 },
+	{ "for_seconds", "FOR", OUT_RIGHT },
 	{ "weight", "WEIGHT", OUT_RIGHT },
 	{ "share_percent", "SHARE%", OUT_RIGHT },
 	{ "active", "ACTIVE", OUT_RIGHT },
@@ -31,6 +32,18 @@ static struct out_value measured(uint32_t us)
 	return us ? out_us(us) : out_none();
 }
 
+/* How long its state lasts: an ejection until it returns, draining until what is left is closed. */
+static struct out_value remaining(const struct view *v, uint32_t id)
+{
+	const struct weft_bstate *s = &v->maps->bstate[id];
+	bool ejected = !s->drain_ns && view_out(v, id) & WEFT_OUT_EJECTED;
+	uint64_t until = s->drain_ns ? s->drain_ns : ejected ? s->ejected_until_ns : 0;
+
+	if (!until)
+		return out_none();
+	return out_seconds(until > v->now_ns ? (double)((until - v->now_ns) / 1000000) / 1e3 : 0);
+}
+
 static void endpoint_row(const struct view *v, const char *service, uint32_t id, struct out *o)
 {
 	const struct weft_backend *b = &v->maps->backends[id];
@@ -41,6 +54,7 @@ static void endpoint_row(const struct view *v, const char *service, uint32_t id,
 	out_cell(o, out_text(service));
 	out_cell(o, out_text(addr_port_format(&b->addr, ntohs(b->port_be), text, sizeof(text))));
 	out_cell(o, out_text(view_state(v, id)));
+	out_cell(o, remaining(v, id));
 	out_cell(o, out_int(b->weight));
 	out_cell(o, out_percent(view_share(v, id)));
 	out_cell(o, out_int(s->active));

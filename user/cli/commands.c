@@ -16,6 +16,8 @@ const struct cli_option_row cli_options[CLI_OPTION_MAX] = {
 	[CLI_REPAIR] = { 0, "repair", NULL, "set right what was counted wrong" },
 	[CLI_OPENMETRICS] = { 0, "openmetrics", NULL, "OpenMetrics instead of Prometheus text" },
 	[CLI_SOCKET] = { 's', "socket", "FILE", "the agent's Unix socket; default /run/weft/INSTANCE.sock" },
+	[CLI_TIMEOUT] = { 't', "timeout", "TIME",
+			  "when what is left is closed: 30s, 5m, 0s (at once), off (never); default: drain-timeout" },
 	[CLI_FOLLOW] = { 'f', "follow", NULL, "go on printing what comes, until interrupted" },
 };
 
@@ -57,6 +59,21 @@ const struct cmd cli_commands[] = {
 		.args = "[SERVICE]",
 		.help = "endpoints with state, share of the traffic, connections and latency",
 		.run = cmd_endpoint_list,
+	},
+	{
+		.words = "endpoint drain",
+		.args = "SERVICE ADDRESS:PORT",
+		.help = "no new connections; those that are left are closed after a time; works without an agent",
+		.options = CLI_BIT(TIMEOUT),
+		.flags = CMD_NEEDS_ROOT | CMD_WRITES,
+		.run = cmd_endpoint_drain,
+	},
+	{
+		.words = "endpoint undrain",
+		.args = "SERVICE ADDRESS:PORT",
+		.help = "take connections again; works without an agent",
+		.flags = CMD_NEEDS_ROOT | CMD_WRITES,
+		.run = cmd_endpoint_undrain,
 	},
 	{
 		.words = "connections",

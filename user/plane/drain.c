@@ -165,9 +165,12 @@ static int work(const struct todo *t, const struct weft_flow_record *r, size_t n
 /* @nr records of one namespace. */
 static int work_in(const struct todo *t, const struct weft_flow_record *r, size_t nr, struct drain_result *ret)
 {
-	_cleanup_(closep) int fd = netns_open(r->netns);
+	_cleanup_(closep) int fd = -1;
 	int back, error;
 
+	if (netns_is_own(r->netns))
+		return work(t, r, nr, ret);
+	fd = netns_open(r->netns);
 	if (fd < 0)
 		return fd;
 	error = netns_enter_fd(fd, &back);

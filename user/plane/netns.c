@@ -17,6 +17,13 @@ static void closedirp(DIR **d)
 		closedir(*d);
 }
 
+bool netns_is_own(uint32_t inode)
+{
+	struct stat st;
+
+	return stat("/proc/thread-self/ns/net", &st) == 0 && st.st_ino == inode;
+}
+
 /* A descriptor when it is the one, else -1. */
 static int try_file(const char *path, uint32_t inode)
 {

@@ -3,7 +3,10 @@
 #ifndef PLANE_NETNS_H
 #define PLANE_NETNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+bool netns_is_own(uint32_t inode); /* of the calling thread */
 
 /*
  * A descriptor of the namespace @inode (of /proc/PID/ns/net), found as the caller's own, by names under /run/netns, by
