@@ -400,7 +400,8 @@ static __noinline int on_syn(struct __sk_buff *skb, const struct packet *p, cons
 		syn_keep(skb, p, hook, hs);
 		return NEXT;
 	}
-	if (!hook_is(skb, hook, hs->way, hs->ifindex, false))
+	/* That very link: a bridge's port, or what else is below it, sees each SYN too, once more. */
+	if (!hook_is(skb, hook, hs->way, hs->ifindex, false) || skb->ifindex != hs->ifindex)
 		return NEXT;
 	bpf_skb_load_bytes(skb, p->l4 + 4, &seq, sizeof(seq));
 	if (seq != hs->isn_be || (hs->flags & WEFT_HANDSHAKE_F_FIXED))
