@@ -25,6 +25,6 @@ nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all $DIR/
 one_sentence 1 "root" $nobody agent -c "$DIR/weft.yaml"
 one_sentence 1 "root" $nobody load -c "$DIR/weft.yaml"
 one_sentence 1 "root" $nobody unload --instance "$INSTANCE"
-"$WEFT" load -c "$DIR/weft.yaml" >/dev/null
+in_ns "$PLACE" "$WEFT" load -c "$DIR/weft.yaml" >/dev/null
 one_sentence 1 "root|permission|permitted" $nobody status --instance "$INSTANCE"
 one_sentence 1 "nothing.yaml" "$WEFT" agent -c "$DIR/nothing.yaml"

@@ -164,7 +164,7 @@ START_TEST(version_says_what_it_is)
 		      out_text_of);
 	ck_assert_ptr_nonnull(strstr(out_text_of, "abi 2, libbpf 1."));
 	ck_assert_int_eq(run("version -o json"), CLI_DONE);
-	ck_assert_ptr_nonnull(strstr(out_text_of, "\"abi\": 1"));
+	ck_assert_ptr_nonnull(strstr(out_text_of, "\"abi\": 2"));
 }
 END_TEST
 
@@ -234,7 +234,7 @@ START_TEST(bash_completes)
 	if (system("bash -c true") != 0)
 		return;
 	complete("weft service", got, sizeof(got));
-	ck_assert_str_eq(got, "list show\n");
+	ck_assert_str_eq(got, "list show breaker\n");
 	complete("weft -i x completion", got, sizeof(got));
 	ck_assert_str_eq(got, "bash zsh fish\n");
 	complete("weft -o", got, sizeof(got));

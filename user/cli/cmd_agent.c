@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "discovery/file.h"
+#include "plane/follow.h"
 #include "plane/plane.h"
 
 #define LOCK_DIR "/run/weft"
@@ -78,6 +79,33 @@ int cmd_agent(struct cli *cli, int argc, const char *const *argv)
 	return agent_main(&o) ? CLI_FAILED : CLI_DONE;
 }
 
+struct refused {
+	struct out *o;
+	unsigned nr;
+};
+
+/* On a kernel without failover all refuse alike: one sentence is enough. */
+static void link_refused(void *ctx, const char *link, const struct plane_error *e)
+{
+	struct refused *r = ctx;
+
+	if (r->nr++ == 0)
+		out_note(r->o, "problems", "no failover on network link %s: %s", link, e->text);
+}
+
+/* On the links that are there now; only an agent follows those that come. */
+static void load_failover(struct plane *p, const struct config *c, struct out *o)
+{
+	struct plane_error e = { "" };
+	struct refused refused = { .o = o };
+	int n = plane_follow_once(p, (const char *const *)c->links_include, (const char *const *)c->links_exclude,
+				  link_refused, &refused, &e);
+
+	if (n < 0)
+		out_note(o, "problems", "no failover: %s", e.text);
+	out_field(o, "failover_links", "failover on links", n < 0 ? out_none() : out_int(n));
+}
+
 static int load(struct cli *cli, const struct config *c, const struct model *m)
 {
 	const char *instance = given(cli, CLI_BIT(INSTANCE), CLI_INSTANCE);
@@ -111,6 +139,7 @@ static int load(struct cli *cli, const struct config *c, const struct model *m)
 	out_field(o, "endpoints_added", "  added", out_int(change.endpoints_added));
 	out_field(o, "endpoints_changed", "  changed", out_int(change.endpoints_changed));
 	out_field(o, "endpoints_removed", "  removed", out_int(change.endpoints_removed));
+	load_failover(p, c, o);
 	out_field(o, "visible_us", "visible after", out_us((int64_t)(change.visible_ns / 1000)));
 	return CLI_DONE;
 }

@@ -10,6 +10,7 @@
 #include "cli/cmd.h"
 #include "cli/report.h"
 #include "plane/plane.h"
+#include "plane/tc.h"
 
 static const struct out_column feature_columns[] = {
 	{ "feature", "FEATURE", 0 },	    { "state", "STATE", 0 },
@@ -24,6 +25,11 @@ static const struct out_column link_columns[] = {
 	{ "link_id", "LINK-ID", OUT_RIGHT | OUT_WIDE },
 	{ "prog_id", "PROG-ID", OUT_RIGHT },
 	{ "tag", "TAG", OUT_WIDE },
+};
+
+static const struct out_column failover_columns[] = {
+	{ "link", "FAILOVER ON", 0 },	   { "ifindex", "IFINDEX", OUT_RIGHT }, { "way", "WAY", 0 },
+	{ "egress", "EGRESS", OUT_RIGHT }, { "ingress", "INGRESS", OUT_RIGHT }, { "elsewhere", "OTHER-NETNS", 0 },
 };
 
 static const struct out_column map_columns[] = {
@@ -90,6 +96,36 @@ static void link_table(const struct plane_link *l, size_t nr, struct out *o)
 	out_end(o);
 }
 
+static struct out_value program(uint32_t id)
+{
+	return id ? out_int(id) : out_none();
+}
+
+/* Network links with the programs of failover. Returns how many lost them. */
+static size_t failover_table(const char *dir, struct out *o)
+{
+	_cleanup_(freep) struct plane_tc *l = NULL;
+	size_t nr = 0, lost = 0;
+	int r = plane_tc_list(dir, &l, &nr);
+
+	if (r < 0) {
+		out_note(o, "problems", "problem: the links of failover cannot be read: %s", log_strerror(r));
+		return 0;
+	}
+	out_table(o, "failover", NULL, failover_columns, NR(failover_columns));
+	for (size_t i = 0; i < nr; i++) {
+		out_cell(o, out_text(*l[i].name ? l[i].name : NULL));
+		out_cell(o, out_int(l[i].ifindex));
+		out_cell(o, out_text(l[i].way));
+		out_cell(o, program(l[i].egress));
+		out_cell(o, program(l[i].ingress));
+		out_cell(o, out_bool(l[i].elsewhere));
+		lost += !l[i].egress || !l[i].ingress;
+	}
+	out_end(o);
+	return lost;
+}
+
 void report_maps(const struct maps *m, const char *key, struct out *o)
 {
 	out_table(o, key, NULL, map_columns, NR(map_columns));
@@ -112,7 +148,7 @@ void report_maps(const struct maps *m, const char *key, struct out *o)
 static void doctor_instance(struct cli *cli, const char *dir, char *problem, size_t len)
 {
 	_cleanup_(freep) struct plane_link *l = NULL;
-	size_t nr = 0;
+	size_t nr = 0, lost;
 	int r = plane_links(dir, &l, &nr);
 
 	if (r < 0) {
@@ -124,7 +160,27 @@ static void doctor_instance(struct cli *cli, const char *dir, char *problem, siz
 				 "%zu of %d hooks are attached; `weft agent` or `weft load` attaches the rest", nr,
 				 REPORT_NR_HOOKS);
 	}
+	lost = failover_table(dir, cli->out);
+	if (lost && !*problem)
+		snprintf(problem, len,
+			 "somebody removed the programs of failover from %zu network link%s; a running "
+			 "agent puts them back within a minute",
+			 lost, lost == 1 ? "" : "s");
 	report_maps(cli->maps, "maps", cli->out);
+}
+
+/* What costs connects now, though all is attached. */
+static void doctor_costs(const struct maps *m, struct out *o)
+{
+	uint64_t counts[WEFT_R_MAX];
+
+	if (!m->config->netns)
+		out_note(o, "costs",
+			 "cost: no network link has the programs of failover: a connect whose endpoint "
+			 "refuses or is silent fails, as without weft");
+	if (maps_counts(m, counts) == 0 && counts[WEFT_R_EVENTS_LOST])
+		out_note(o, "costs", "cost: %llu events were lost: nobody read them, or too many came at once",
+			 (unsigned long long)counts[WEFT_R_EVENTS_LOST]);
 }
 
 int cmd_doctor(struct cli *cli, int argc, const char *const *argv)
@@ -153,6 +209,8 @@ int cmd_doctor(struct cli *cli, int argc, const char *const *argv)
 	out_field(o, "instance", NULL, out_text(cli->value[CLI_INSTANCE]));
 	out_field(o, "loaded", NULL, out_bool(r == 0));
 	missing = feature_problems(f, nr, o);
+	if (cli->maps)
+		doctor_costs(cli->maps, o);
 	if (*problem)
 		out_note(o, "problems", "problem: %s", problem);
 	out_field(o, "usable", "weft can run here", out_bool(missing == 0));
