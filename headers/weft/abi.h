@@ -282,11 +282,11 @@ enum weft_flow_state {
 #define WEFT_FLOW_F_LIMITED                                                                                            \
 	4u /* holds a place in weft_sstate.active; kept until TCP is done, not only until close()                      \
 	    */
-#define WEFT_FLOW_F_HANDSHAKE 8u  /* an entry of weft_handshakes belongs to it */
-#define WEFT_FLOW_F_SILENT    32u /* its first SYN got no answer in time, and that was counted */
+#define WEFT_FLOW_F_HANDSHAKE 8u   /* an entry of weft_handshakes belongs to it */
+#define WEFT_FLOW_F_SILENT    32u  /* its first SYN got no answer in time, and that was counted */
 #define WEFT_FLOW_F_ARMED     64u  /* its keepalive was set for draining: see weft/drain.h */
 #define WEFT_FLOW_F_KEPT      128u /* and it had one of its own before */
-#define WEFT_FLOW_F_MOVED     16u /* it failed over: its packets are translated, see weft/handshake.h */
+#define WEFT_FLOW_F_MOVED     16u  /* it failed over: its packets are translated, see weft/handshake.h */
 
 /*
  * Value of weft_flows (socket storage): the connection that this socket has to a service. .held is the exactly-once
@@ -414,7 +414,7 @@ struct weft_config {
 	__u64 applied_ns; /* when the last change was applied; CLOCK_BOOTTIME */
 	__u64 netns;  /* cookie of the network namespace whose links the failover programs are attached to; 0: none */
 	__u32 moved;  /* entries of weft_nat; while 0, failover looks no packet up but SYN, RST and ICMP errors */
-	__u32 drains; /* endpoints with a deadline */
+	__u32 drains; /* + 1 when the operator drained an endpoint or took that back: the agent looks at it */
 	__u64 pad[3];
 };
 ABI_SIZE(struct weft_config, 64);

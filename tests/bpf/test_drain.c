@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/*
- * Endpoints that drain: nothing new from the moment on when somebody said so, and an end for what is left. WEFT_OPS
- * sets how many removals are made under load (300 unless told otherwise; 10,000 is the full form).
- */
+/* Endpoints that drain: an end for what is left, in every network namespace, and also when nobody is there to see to
+ * it. */
 #include "nic.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 
-#include "base/cleanup.h"
 #include "plane/drain.h"
-#include "weft/drain.h"
 
 #define VIP "10.99.0.1"
 #define ONE "127.0.0.2"
@@ -397,116 +391,10 @@ START_TEST(the_kernel_keeps_the_deadline)
 }
 END_TEST
 
-/* ---- removals under load ---- */
-
-#define CLIENTS 64
-#define HOSTS	4
-
-static const char *const hosts[HOSTS] = { "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5" };
-
-/* When the removal of each was acknowledged; 0: it is in service, or may be. */
-static uint64_t removed_at[HOSTS];
-static bool stop;
-static uint64_t nr_connects, nr_failed, nr_late;
-static uint64_t worst_ns;
-
-static void *client(void *arg)
-{
-	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
-		uint64_t before[HOSTS], began;
-		const char *who;
-		int fd;
-
-		for (int i = 0; i < HOSTS; i++)
-			before[i] = __atomic_load_n(&removed_at[i], __ATOMIC_SEQ_CST);
-		began = clock_ns();
-		fd = tcp_to(VIP, 80);
-		if (fd < 0) {
-			__atomic_fetch_add(&nr_failed, 1, __ATOMIC_RELAXED);
-			continue;
-		}
-		__atomic_fetch_add(&nr_connects, 1, __ATOMIC_RELAXED);
-		who = sock_greeting(fd);
-		for (int i = 0; i < HOSTS; i++) {
-			if (!is_at(who, hosts[i]) || !before[i] || began < before[i])
-				continue;
-			/* The very removal that it knew of still holds: it should not have come here. */
-			if (__atomic_load_n(&removed_at[i], __ATOMIC_SEQ_CST) != before[i])
-				continue;
-			worst_ns = began - before[i] > worst_ns ? began - before[i] : worst_ns;
-			if (began - before[i] > 1000000)
-				__atomic_fetch_add(&nr_late, 1, __ATOMIC_RELAXED);
-		}
-		close_with_reset(fd);
-	}
-	return NULL;
-}
-
-static void publish_without(int one)
-{
-	struct service *s = given_service(&mesh, "web", IPPROTO_TCP, VIP, 80, WEFT_LB_RANDOM);
-
-	for (int i = 0; i < HOSTS; i++)
-		if (i != one)
-			given_endpoint(s, hosts[i], 80);
-	publish_all(&mesh);
-}
-
-START_TEST(removals_under_load)
-{
-	const char *wanted = getenv("WEFT_OPS");
-	uint64_t n = wanted ? strtoull(wanted, NULL, 10) : 300, began;
-	struct listener l[HOSTS];
-	pthread_t thread[CLIENTS];
-
-	for (int i = 0; i < HOSTS; i++)
-		l[i] = (struct listener)TCP_AT(hosts[i], 80);
-	given_servers(l, HOSTS);
-	publish_without(-1);
-	for (int i = 0; i < CLIENTS; i++)
-		ck_assert_int_eq(pthread_create(&thread[i], NULL, client, NULL), 0);
-	began = clock_ns();
-	for (uint64_t i = 0; i < n; i++) {
-		int host = (int)(i % HOSTS);
-		uint32_t id = 0;
-
-		/* In turn: the operator drains, and the source says that it is gone. */
-		if (i / HOSTS % 2) {
-			publish_without(host);
-		} else {
-			id = id_of("web", hosts[host], 80);
-			ck_assert_int_eq(maps_drain_begin(mesh.maps, id, mesh.maps->backends[id].gen, 0), 0);
-		}
-		__atomic_store_n(&removed_at[host], clock_ns(), __ATOMIC_SEQ_CST);
-		usleep(2000);
-		__atomic_store_n(&removed_at[host], 0, __ATOMIC_SEQ_CST);
-		if (id)
-			ck_assert_int_eq(maps_drain_end(mesh.maps, id, mesh.maps->backends[id].gen, clock_ns()), 1);
-		else
-			publish_without(-1);
-		if (i % 64 == 63)
-			plane_reclaim(mesh.plane);
-	}
-	began = clock_ns() - began;
-	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
-	for (int i = 0; i < CLIENTS; i++)
-		pthread_join(thread[i], NULL);
-	printf("FIGURES: %llu removals in %.1f s, %d clients, %llu connects: %llu failed, %llu to an endpoint later "
-	       "than 1 ms after its removal was acknowledged (latest begun after it: %.3f ms)\n",
-	       (unsigned long long)n, (double)began / 1e9, CLIENTS, (unsigned long long)nr_connects,
-	       (unsigned long long)nr_failed, (unsigned long long)nr_late, (double)worst_ns / 1e6);
-	ck_assert_uint_eq(nr_failed, 0);
-	ck_assert_uint_eq(nr_late, 0);
-	ck_assert_uint_gt(nr_connects, n);
-	expect_nothing_active(&mesh, 5000);
-	expect_audit_clean(&mesh);
-}
-END_TEST
-
 static Suite *drain_suite(void)
 {
 	Suite *s = suite_create("drain");
-	TCase *c = suite_case(s, "closing", 60), *load = suite_case(s, "load", 900);
+	TCase *c = suite_case(s, "closing", 60);
 
 	tcase_add_test(c, closes_in_every_namespace);
 	tcase_add_test(c, closes_by_netlink_where_programs_cannot);
@@ -515,7 +403,6 @@ static Suite *drain_suite(void)
 	tcase_add_test(c, not_ready_drains_too);
 	tcase_add_test(c, what_the_operator_takes_back_is_as_before);
 	tcase_add_test(c, the_kernel_keeps_the_deadline);
-	tcase_add_test(load, removals_under_load);
 	return s;
 }
 

@@ -61,8 +61,6 @@ round() # TAG
 	hold_all "$1"
 	n=$(at $one | wc -l)
 	((n >= 2 && n < 8)) || fail "$n of 8 connections are at $one"
-	hold "udp-$1" udp 53
-	held+=("$DIR/udp-$1")
 
 	# An agent is there, and does it to the millisecond; it is restarted and reloads meanwhile, and that changes nothing.
 	said=$(weft endpoint drain web $one -t 8s)
