@@ -19,6 +19,12 @@
 #define PORT_SPAN  31744u
 #define PORT_DRAWS 6
 
+/*
+ * In skb->priority, which means nothing on the way in: translated on a link other than the flow's own. When that was a
+ * port of it (a bridge's, a bond's), the packet comes by again.
+ */
+#define TRANSLATED 0x77656674
+
 enum hook { INGRESS, EGRESS };
 
 /* The stack is too small for the way from a packet to the next endpoint. Hooks run with softirqs off: one user a CPU.
@@ -257,15 +263,22 @@ out:
 
 /* ---- packets of connections that moved ---- */
 
-/* Out by the way to @to, since the packet was on the way to another endpoint. */
-static __noinline int route_to(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_addr *to)
+/*
+ * Out by the way to @nat's endpoint, since the packet was on the way to another one. Seen from the link that the flow
+ * belongs to: the packet may be on a port of it, of which routing knows nothing.
+ */
+static __noinline int route_to(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_nat *nat)
 {
-	struct bpf_fib_lookup fib = { .ifindex = skb->ifindex, .l4_protocol = IPPROTO_TCP };
-	__u32 out = skb->ifindex;
+	struct bpf_fib_lookup fib = { .l4_protocol = IPPROTO_TCP };
+	const struct weft_addr *to;
+	__u32 out;
 	long r;
 
-	if (!t || !to)
+	if (!t || !nat)
 		return DROP;
+	to = &nat->server;
+	out = nat->ifindex;
+	fib.ifindex = out;
 	if (weft_addr_is_v4(to)) {
 		fib.family = HANDSHAKE_AF_INET;
 		fib.ipv4_src = weft_addr_word(&t->client, 3);
@@ -295,7 +308,7 @@ static __noinline int forward(struct __sk_buff *skb, const struct packet *p, con
 		return DROP;
 	}
 	if (nat->way == WEFT_WAY_EGRESS)
-		return skb->ifindex == LOOPBACK || !HOOK_L2(hook) ? NEXT : route_to(skb, t, &nat->server);
+		return skb->ifindex == LOOPBACK || !HOOK_L2(hook) ? NEXT : route_to(skb, t, nat);
 	if (HOOK_L2(hook) && (nat->mac[0] | nat->mac[1] | nat->mac[2] | nat->mac[3] | nat->mac[4] | nat->mac[5]))
 		bpf_skb_store_bytes(skb, 0, nat->mac, 6, 0);
 	return NEXT;
@@ -313,6 +326,8 @@ static __noinline int backward(struct __sk_buff *skb, const struct packet *p, co
 		count(WEFT_R_MOVE_FAILED);
 		return DROP;
 	}
+	if (skb->ifindex != nat->ifindex)
+		skb->priority = TRANSLATED;
 	return NEXT;
 }
 
@@ -485,7 +500,7 @@ static __noinline int morph_send(struct __sk_buff *skb, const struct weft_tuple 
 	if (nat->way == WEFT_WAY_EGRESS) {
 		if (skb->ifindex == LOOPBACK)
 			return NEXT;
-		return HOOK_L2(hook) ? route_to(skb, t, &nat->server) : (int)bpf_redirect(skb->ifindex, 0);
+		return HOOK_L2(hook) ? route_to(skb, t, nat) : (int)bpf_redirect(skb->ifindex, 0);
 	}
 	if (HOOK_L2(hook)) {
 		/* As the client would have sent it: back to whom the refusal came from, or to who routes for it. */
@@ -695,6 +710,8 @@ static __noinline int icmp_translate(struct __sk_buff *skb, const struct packet 
 		bpf_skb_store_bytes(skb, l4 + 2, &nat->server_port_be, 2, 0);
 	}
 	count(WEFT_R_ICMP_TRANSLATED);
+	if (skb->ifindex != nat->ifindex)
+		skb->priority = TRANSLATED;
 	return NEXT;
 }
 
@@ -749,6 +766,8 @@ static __always_inline int failover(struct __sk_buff *skb, __u32 hook)
 	struct packet p = {};
 
 	if (!packet_glance(skb, HOOK_L2(hook), &p))
+		return NEXT;
+	if (!HOOK_EGRESS(hook) && skb->priority == TRANSLATED)
 		return NEXT;
 	if (p.proto == IPPROTO_TCP) {
 		if (!(p.flags & TCP_FLAG_RST) && (p.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN &&
