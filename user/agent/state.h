@@ -33,9 +33,9 @@ struct agent {
 	struct plane *plane;
 	struct watch *watch;
 	struct http *http;
-	struct links *links;   /* NULL: failover cannot be had */
+	struct links *links;	 /* NULL: failover cannot be had */
 	struct drainer *drainer; /* NULL: before the first look */
-	struct health *health; /* NULL: no service ever asked for checks */
+	struct health *health;	 /* NULL: no service ever asked for checks */
 	struct health_said health_said;
 	struct events *events;	 /* NULL: no memory */
 	struct outlier *outlier; /* likewise */
