@@ -34,12 +34,15 @@ static const char *const hosts[HOSTS] = { "127.0.0.2", "127.0.0.3", "127.0.0.4",
 static uint64_t removed_at[HOSTS];
 static bool stop;
 static uint64_t nr_connects, nr_failed, nr_late;
+static uint64_t
+	nr_judged; /* connects that lie wholly between 1 ms after an acknowledgement and the end of that removal */
 static uint64_t worst_ns;
 
 static void *client(void *arg)
 {
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
-		uint64_t before[HOSTS], began;
+		uint64_t before[HOSTS], after[HOSTS], began;
+		bool judged = false;
 		const char *who;
 		int fd;
 
@@ -51,18 +54,24 @@ static void *client(void *arg)
 			__atomic_fetch_add(&nr_failed, 1, __ATOMIC_RELAXED);
 			continue;
 		}
+		/* The endpoint is chosen by now; what it says of itself may take its time. */
+		for (int i = 0; i < HOSTS; i++)
+			after[i] = __atomic_load_n(&removed_at[i], __ATOMIC_SEQ_CST);
 		__atomic_fetch_add(&nr_connects, 1, __ATOMIC_RELAXED);
 		who = sock_greeting(fd);
 		for (int i = 0; i < HOSTS; i++) {
-			if (!is_at(who, hosts[i]) || !before[i] || began < before[i])
+			/* The very removal that it knew of held until it was connected. */
+			if (!before[i] || after[i] != before[i])
 				continue;
-			/* The very removal that it knew of still holds: it should not have come here. */
-			if (__atomic_load_n(&removed_at[i], __ATOMIC_SEQ_CST) != before[i])
+			judged |= began - before[i] > 1000000;
+			if (!is_at(who, hosts[i]))
 				continue;
 			worst_ns = began - before[i] > worst_ns ? began - before[i] : worst_ns;
 			if (began - before[i] > 1000000)
 				__atomic_fetch_add(&nr_late, 1, __ATOMIC_RELAXED);
 		}
+		if (judged)
+			__atomic_fetch_add(&nr_judged, 1, __ATOMIC_RELAXED);
 		close_with_reset(fd);
 	}
 	return NULL;
@@ -104,7 +113,7 @@ START_TEST(removals_under_load)
 			ck_assert_int_eq(maps_drain_begin(mesh.maps, id, mesh.maps->backends[id].gen, 0), 0);
 		}
 		__atomic_store_n(&removed_at[host], clock_ns(), __ATOMIC_SEQ_CST);
-		usleep(2000);
+		usleep(4000);
 		__atomic_store_n(&removed_at[host], 0, __ATOMIC_SEQ_CST);
 		if (id)
 			ck_assert_int_eq(maps_drain_end(mesh.maps, id, mesh.maps->backends[id].gen, clock_ns()), 1);
@@ -117,13 +126,15 @@ START_TEST(removals_under_load)
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
 	for (int i = 0; i < CLIENTS; i++)
 		pthread_join(thread[i], NULL);
-	printf("FIGURES: %llu removals in %.1f s, %d clients, %llu connects: %llu failed, %llu to an endpoint later "
+	printf("FIGURES: %llu removals in %.1f s, %d clients, %llu connects, %llu of them judged: %llu failed, %llu to "
+	       "an endpoint later "
 	       "than 1 ms after its removal was acknowledged (latest begun after it: %.3f ms)\n",
 	       (unsigned long long)n, (double)began / 1e9, CLIENTS, (unsigned long long)nr_connects,
-	       (unsigned long long)nr_failed, (unsigned long long)nr_late, (double)worst_ns / 1e6);
+	       (unsigned long long)nr_judged, (unsigned long long)nr_failed, (unsigned long long)nr_late,
+	       (double)worst_ns / 1e6);
 	ck_assert_uint_eq(nr_failed, 0);
 	ck_assert_uint_eq(nr_late, 0);
-	ck_assert_uint_gt(nr_connects, n);
+	ck_assert_uint_gt(nr_judged, n);
 	expect_nothing_active(&mesh, 5000);
 	expect_audit_clean(&mesh);
 }
