@@ -412,7 +412,12 @@ START_TEST(view_survives_maps_that_make_no_sense)
 	memset(f.maps.backends + 1, 0xff, (FIXTURE_BACKENDS - 1) * sizeof(*f.maps.backends));
 	for (uint32_t i = 1; i < FIXTURE_SERVICES; i++)
 		f.maps.services[i].spec = i;
+	memset(f.maps.bstate + 1, 0xff, (FIXTURE_BACKENDS - 1) * sizeof(*f.maps.bstate));
+	memset(f.maps.sstate + 1, 0xff, (FIXTURE_SERVICES - 1) * sizeof(*f.maps.sstate));
 	for (uint32_t i = 1; i < FIXTURE_SPECS; i++) {
+		memset(f.maps.specs[i].level, 0, sizeof(f.maps.specs[i].level));
+		memset(f.maps.specs[i].level + 1, i % 3 ? 0 : 0xff, sizeof(f.maps.specs[i].level[0]));
+		f.maps.specs[i].nr_levels = i % 4 ? WEFT_LEVELS : 255;
 		f.maps.specs[i].service = i;
 		f.maps.specs[i].level[0].slot_base = i % 2 ? 0 : 0xffffffff;
 		f.maps.specs[i].level[0].nr_slots = 64;
@@ -430,6 +435,8 @@ START_TEST(view_survives_maps_that_make_no_sense)
 			report_dump(f.view, map, o);
 		explain(f.view, "10.96.0.10:80", 0, o);
 		explain(f.view, "10.96.0.53:53", 0, o);
+		for (size_t k = 0; k < f.view->nr_services; k++)
+			ck_assert_int_eq(report_service(f.view, &f.view->services[k], o), 0);
 		report_references(f.view, o);
 		out_finish(o);
 		out_free(o);

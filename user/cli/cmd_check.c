@@ -75,10 +75,14 @@ static void check_service(const struct view *v, const struct view_service *s, st
 		PROBLEM(p, "service \"%s\" publishes spec %u, which counts as free", s->name, id);
 	if (spec->lb >= WEFT_LB_MAX)
 		PROBLEM(p, "service \"%s\" has balance %u, which nobody knows", s->name, spec->lb);
-	if (spec->lb == WEFT_LB_MAGLEV && spec->level[0].nr_slots && !spec->level[0].table_size)
-		PROBLEM(p, "service \"%s\" has no maglev table", s->name);
-	check_slots(v, s, spec->level[0].slot_base, spec->level[0].nr_slots, "slots", p);
-	check_slots(v, s, spec->level[0].table_base, spec->level[0].table_size, "rows of the maglev table", p);
+	for (unsigned i = 0; i < spec->nr_levels; i++) {
+		const struct weft_level *l = &spec->level[i];
+
+		if (spec->lb == WEFT_LB_MAGLEV && l->nr_slots && !l->table_size)
+			PROBLEM(p, "service \"%s\" has no maglev table in level %u", s->name, i);
+		check_slots(v, s, l->slot_base, l->nr_slots, "slots", p);
+		check_slots(v, s, l->table_base, l->table_size, "rows of the maglev table", p);
+	}
 }
 
 /*
