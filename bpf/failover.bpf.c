@@ -19,11 +19,8 @@
 #define PORT_SPAN  31744u
 #define PORT_DRAWS 6
 
-/*
- * In skb->priority, which means nothing on the way in: translated on a link other than the flow's own. When that was a
- * port of it (a bridge's, a bond's), the packet comes by again.
- */
-#define TRANSLATED 0x77656674
+/* In skb->tc_index: translated, and sent on to the ingress of another link, where it comes by again. */
+#define TRANSLATED 0x7766
 
 enum hook { INGRESS, EGRESS };
 
@@ -36,7 +33,7 @@ struct failover_scratch {
 	struct weft_nat_key key;
 	struct weft_nat_key ends; /* of the packet, as client to server */
 	struct weft_tuple turned; /* the same, as server to client */
-	__u32 pad2;
+	__u32 local;		  /* the next endpoint is at an address of this host */
 	struct weft_nat_key look;
 	struct weft_tuple known; /* the connection as its client's socket knows it */
 	__u32 pad3;
@@ -70,37 +67,80 @@ static __always_inline struct weft_try *try_at(struct weft_handshake *hs, __u64 
 
 /* ---- choosing the next endpoint ---- */
 
-/* Can the packets of this client reach @to the way they go? */
-static __always_inline bool move_has_path(const struct weft_handshake *hs, const struct weft_tuple *t,
-					  const struct weft_addr *to)
+/* Looks @to up as the host would for a packet of @from that came in by @link. BPF_FIB_LKUP_RET_* or negative. */
+static __noinline long path_lookup(struct __sk_buff *skb, __u32 link, struct bpf_fib_lookup *fib,
+				   const struct weft_addr *from, const struct weft_addr *to)
 {
-	if (weft_addr_is_v4(to) != weft_addr_is_v4(&t->server))
-		return false;
-	if (hs->way == WEFT_WAY_EGRESS && hs->ifindex == LOOPBACK)
-		return weft_addr_equal(to, &t->server) || weft_addr_equal(to, &t->client) ||
-		       (handshake_is_loopback(&t->client) && handshake_is_loopback(to));
-	return !handshake_is_loopback(to) && !weft_addr_equal(to, &t->client);
+	if (!fib || !from || !to)
+		return -1;
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->ifindex = link;
+	fib->l4_protocol = IPPROTO_TCP;
+	if (weft_addr_is_v4(to)) {
+		fib->family = HANDSHAKE_AF_INET;
+		fib->ipv4_src = weft_addr_word(from, 3);
+		fib->ipv4_dst = weft_addr_word(to, 3);
+	} else {
+		fib->family = 10;
+		__builtin_memcpy(fib->ipv6_src, from, 16);
+		__builtin_memcpy(fib->ipv6_dst, to, 16);
+	}
+	return bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+}
+
+enum { PATH_NONE, PATH_OUT, PATH_LOCAL };
+
+/* How packets of this client would reach @to. */
+static __noinline int path_to(struct __sk_buff *skb, const struct weft_handshake *hs, const struct weft_tuple *t,
+			      const struct weft_addr *to)
+{
+	struct bpf_fib_lookup fib;
+	bool on_lo;
+
+	if (!hs || !t || !to || weft_addr_is_v4(to) != weft_addr_is_v4(&t->server))
+		return PATH_NONE;
+	if (hs->way == WEFT_WAY_INGRESS)
+		return handshake_is_loopback(to) || weft_addr_equal(to, &t->client) ? PATH_NONE : PATH_OUT;
+	on_lo = hs->ifindex == LOOPBACK;
+	if (handshake_is_loopback(to))
+		return on_lo && handshake_is_loopback(&t->client) ? PATH_LOCAL : PATH_NONE;
+	if (weft_addr_equal(to, &t->client) || (on_lo && weft_addr_equal(to, &t->server)))
+		return PATH_LOCAL;
+	switch (path_lookup(skb, hs->ifindex, &fib, &t->client, to)) {
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+		return PATH_LOCAL;
+	case BPF_FIB_LKUP_RET_BLACKHOLE:
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+		return PATH_NONE;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		/* A host that does not forward is told nothing: then it is where the first one is. */
+		return on_lo ? PATH_NONE : PATH_OUT;
+	default:
+		return handshake_is_loopback(&t->client) ? PATH_NONE : PATH_OUT;
+	}
 }
 
 /*
- * For bridged pods: the address that the client must send to so that the host routes its packets, and not the bridge
- * to the endpoint that failed: that of the link through which the host reaches the client.
+ * For pods on a bridge: the address that the client must send to, so that its packets do not go on to the endpoint that
+ * failed. That of the next one when it hangs on the same bridge, else that of the host, which routes them.
  */
-static __always_inline void move_find_mac(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_nat *nat)
+static __noinline int path_find_mac(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_nat *nat)
 {
-	struct bpf_fib_lookup fib = { .ifindex = skb->ifindex, .l4_protocol = IPPROTO_TCP };
+	struct bpf_fib_lookup fib;
+	__u32 link;
 
-	if (weft_addr_is_v4(&t->client)) {
-		fib.family = HANDSHAKE_AF_INET;
-		fib.ipv4_src = weft_addr_word(&t->server, 3);
-		fib.ipv4_dst = weft_addr_word(&t->client, 3);
-	} else {
-		fib.family = 10;
-		__builtin_memcpy(fib.ipv6_src, &t->server, 16);
-		__builtin_memcpy(fib.ipv6_dst, &t->client, 16);
-	}
-	if (bpf_fib_lookup(skb, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_SUCCESS)
-		__builtin_memcpy(nat->mac, fib.smac, 6);
+	if (!t || !nat)
+		return 0;
+	if (path_lookup(skb, nat->ifindex, &fib, &t->server, &t->client) != BPF_FIB_LKUP_RET_SUCCESS)
+		return 0;
+	link = fib.ifindex;
+	__builtin_memcpy(nat->mac, fib.smac, 6);
+	/* Through the host, conntrack would see half of a connection whose other half goes over the bridge. */
+	if (path_lookup(skb, nat->ifindex, &fib, &t->client, &nat->server) == BPF_FIB_LKUP_RET_SUCCESS &&
+	    fib.ifindex == link)
+		__builtin_memcpy(nat->mac, fib.dmac, 6);
+	return 0;
 }
 
 /* Entries for both directions; x->nat is the forward one. */
@@ -120,13 +160,17 @@ static __noinline int move_translate(struct __sk_buff *skb, const struct weft_tu
 	nat->server_port_be = b->port_be;
 	nat->ifindex = hs->ifindex;
 	nat->way = hs->way;
+	nat->local = (__u8)x->local;
 	if (hs->way == WEFT_WAY_INGRESS)
-		move_find_mac(skb, t, nat);
+		path_find_mac(skb, t, nat);
+	else
+		__builtin_memcpy(nat->mac, hs->mac, sizeof(nat->mac));
 	back->server = t->server;
 	back->server_port_be = t->server_port_be;
 	back->client_port_be = t->client_port_be;
 	back->ifindex = hs->ifindex;
 	back->way = hs->way;
+	__builtin_memcpy(back->mac, hs->mac, sizeof(back->mac));
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < PORT_DRAWS; i++) {
 		nat->client_port_be = bpf_htons((__u16)(PORT_LOW + weft_lb_scale(bpf_get_prandom_u32(), PORT_SPAN)));
@@ -218,17 +262,20 @@ static __noinline int move_on(struct __sk_buff *skb, const struct weft_tuple *t,
 		const struct weft_backend *b = bpf_map_lookup_elem(&weft_backends, &id);
 		struct weft_try *old = try_at(hs, from), *next = try_at(hs, n);
 		__u32 was;
+		int path;
 
 		if (!id || !b || !old || !next)
 			break;
 		was = old->backend;
 		tried_add(&x->tried, id);
-		if (!move_has_path(hs, t, &b->addr)) {
+		path = path_to(skb, hs, t, &b->addr);
+		if (path == PATH_NONE) {
 			count(WEFT_R_MOVE_NO_PATH);
 			continue;
 		}
 		if (!endpoint_take(spec, id, true))
 			continue;
+		x->local = path == PATH_LOCAL;
 		if (move_translate(skb, t, hs, b, x)) {
 			endpoint_give_back(id, true);
 			break;
@@ -238,7 +285,7 @@ static __noinline int move_on(struct __sk_buff *skb, const struct weft_tuple *t,
 		next->gen = b->gen;
 		next->port_be = b->port_be;
 		next->client_port_be = x->nat.client_port_be;
-		next->flags = 0;
+		next->flags = x->local ? WEFT_TRY_F_LOCAL : 0;
 		hs->gen = b->gen;
 		if (__sync_val_compare_and_swap(&hs->backend, was, id) != was) {
 			/* The application gave up in this moment. */
@@ -263,35 +310,38 @@ out:
 
 /* ---- packets of connections that moved ---- */
 
-/*
- * Out by the way to @nat's endpoint, since the packet was on the way to another one. Seen from the link that the flow
- * belongs to: the packet may be on a port of it, of which routing knows nothing.
- */
-static __noinline int route_to(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_nat *nat)
+/* Into the host by another link. Our program there lets the packet pass. */
+static __noinline int into_link(struct __sk_buff *skb, __u32 ifindex, const __u8 *mac, __u32 hook)
 {
-	struct bpf_fib_lookup fib = { .l4_protocol = IPPROTO_TCP };
-	const struct weft_addr *to;
+	if (!mac || (HOOK_L2(hook) && bpf_skb_store_bytes(skb, 0, mac, 6, 0)))
+		return DROP;
+	skb->tc_index = TRANSLATED;
+	return (int)bpf_redirect(ifindex, BPF_F_INGRESS);
+}
+
+/*
+ * To @nat's endpoint, since the packet was on the way to another one. Seen from the link that the flow belongs to: the
+ * packet may be on a port of it, of which routing knows nothing.
+ */
+static __noinline int route_to(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_nat *nat,
+			       __u32 hook)
+{
+	__u8 lo_mac[6] = {};
+	struct bpf_fib_lookup fib;
 	__u32 out;
 	long r;
 
 	if (!t || !nat)
 		return DROP;
-	to = &nat->server;
+	if (nat->local)
+		return skb->ifindex == LOOPBACK ? NEXT : into_link(skb, LOOPBACK, lo_mac, hook);
 	out = nat->ifindex;
-	fib.ifindex = out;
-	if (weft_addr_is_v4(to)) {
-		fib.family = HANDSHAKE_AF_INET;
-		fib.ipv4_src = weft_addr_word(&t->client, 3);
-		fib.ipv4_dst = weft_addr_word(to, 3);
-	} else {
-		fib.family = 10;
-		__builtin_memcpy(fib.ipv6_src, &t->client, 16);
-		__builtin_memcpy(fib.ipv6_dst, to, 16);
-	}
+	r = path_lookup(skb, out, &fib, &t->client, &nat->server);
 	/* A host that does not forward is told nothing: then it goes out by the link that it was on. */
-	r = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (r == BPF_FIB_LKUP_RET_SUCCESS || r == BPF_FIB_LKUP_RET_NO_NEIGH)
 		out = fib.ifindex;
+	if (!HOOK_L2(hook) && out == skb->ifindex)
+		return HOOK_EGRESS(hook) ? NEXT : (int)bpf_redirect(out, 0);
 	return (int)bpf_redirect_neigh(out, NULL, 0, 0);
 }
 
@@ -308,7 +358,7 @@ static __noinline int forward(struct __sk_buff *skb, const struct packet *p, con
 		return DROP;
 	}
 	if (nat->way == WEFT_WAY_EGRESS)
-		return skb->ifindex == LOOPBACK || !HOOK_L2(hook) ? NEXT : route_to(skb, t, nat);
+		return route_to(skb, t, nat, hook);
 	if (HOOK_L2(hook) && (nat->mac[0] | nat->mac[1] | nat->mac[2] | nat->mac[3] | nat->mac[4] | nat->mac[5]))
 		bpf_skb_store_bytes(skb, 0, nat->mac, 6, 0);
 	return NEXT;
@@ -316,7 +366,7 @@ static __noinline int forward(struct __sk_buff *skb, const struct packet *p, con
 
 /* To the client: as from the endpoint that it thinks it is talking to. @a: the ends, the packet's source as server. */
 static __noinline int backward(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *a,
-			       const struct weft_nat *nat)
+			       const struct weft_nat *nat, __u32 hook)
 {
 	if (!p || !a || !nat)
 		return NEXT;
@@ -326,8 +376,9 @@ static __noinline int backward(struct __sk_buff *skb, const struct packet *p, co
 		count(WEFT_R_MOVE_FAILED);
 		return DROP;
 	}
-	if (skb->ifindex != nat->ifindex)
-		skb->priority = TRANSLATED;
+	/* The host wants to hear its first endpoint where it sends to it, and its own addresses nowhere but on lo. */
+	if (nat->way == WEFT_WAY_EGRESS && skb->ifindex != nat->ifindex && HOOK_L2(hook))
+		return into_link(skb, nat->ifindex, nat->mac, hook);
 	return NEXT;
 }
 
@@ -348,11 +399,13 @@ static __always_inline void syn_keep(struct __sk_buff *skb, const struct packet 
 	    bpf_skb_load_bytes(skb, p->l3, hs->syn, len))
 		hs->flags |= WEFT_HANDSHAKE_F_FIXED;
 	hs->syn_len = len;
+	if (HOOK_L2(hook) && HOOK_EGRESS(hook))
+		bpf_skb_load_bytes(skb, 6, hs->mac, 6);
 	*(volatile __u8 *)&hs->way = HOOK_EGRESS(hook) ? WEFT_WAY_EGRESS : WEFT_WAY_INGRESS;
 }
 
 /* Sends what comes from the client to try @k from now on. */
-static __noinline int aim_at(const struct weft_tuple *t, struct weft_handshake *hs, __u32 k)
+static __noinline int aim_at(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs, __u32 k)
 {
 	struct weft_nat_key key = {};
 	struct weft_nat nat = {};
@@ -373,12 +426,17 @@ static __noinline int aim_at(const struct weft_tuple *t, struct weft_handshake *
 	nat.client_port_be = to->client_port_be;
 	nat.ifindex = hs->ifindex;
 	nat.way = hs->way;
+	nat.local = !!(to->flags & WEFT_TRY_F_LOCAL);
+	if (hs->way == WEFT_WAY_INGRESS)
+		path_find_mac(skb, t, &nat);
+	else
+		__builtin_memcpy(nat.mac, hs->mac, sizeof(nat.mac));
 	nat_put(&key, &nat, BPF_ANY);
 	return 0;
 }
 
 /* No other endpoint is left: round the silent ones again, since a SYN to one that is well may have been lost. */
-static __always_inline void aim_round(const struct weft_tuple *t, struct weft_handshake *hs)
+static __always_inline void aim_round(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs)
 {
 	__u32 n = hs->nr_tries, at = hs->aim;
 
@@ -394,7 +452,7 @@ static __always_inline void aim_round(const struct weft_tuple *t, struct weft_ha
 		if (to->flags & WEFT_TRY_F_REFUSED)
 			continue;
 		hs->aim = (__u8)k;
-		aim_at(t, hs, k);
+		aim_at(skb, t, hs, k);
 		return;
 	}
 }
@@ -424,7 +482,7 @@ static __noinline int on_syn(struct __sk_buff *skb, const struct packet *p, cons
 	if (hs->flags & WEFT_HANDSHAKE_F_CHOSEN)
 		hs->flags &= ~WEFT_HANDSHAKE_F_CHOSEN;
 	else if (!*(volatile __u32 *)&hs->settled && move_on(skb, t, WEFT_FAIL_TIMED_OUT) == -1)
-		aim_round(t, hs);
+		aim_round(skb, t, hs);
 	key.tuple = *t;
 	nat = bpf_map_lookup_elem(&weft_nat, &key);
 	if (!nat)
@@ -497,11 +555,8 @@ static __noinline int morph_send(struct __sk_buff *skb, const struct weft_tuple 
 
 	if (!t || !nat)
 		return DROP;
-	if (nat->way == WEFT_WAY_EGRESS) {
-		if (skb->ifindex == LOOPBACK)
-			return NEXT;
-		return HOOK_L2(hook) ? route_to(skb, t, nat) : (int)bpf_redirect(skb->ifindex, 0);
-	}
+	if (nat->way == WEFT_WAY_EGRESS)
+		return route_to(skb, t, nat, hook);
 	if (HOOK_L2(hook)) {
 		/* As the client would have sent it: back to whom the refusal came from, or to who routes for it. */
 		if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)) || bpf_skb_store_bytes(skb, 6, mac, 6, 0) ||
@@ -564,7 +619,7 @@ static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, 
 }
 
 /* Try @k has answered the SYN. True: first, and so the connection is its. */
-static __noinline int on_accepted(const struct weft_tuple *t, const struct weft_tuple *a)
+static __noinline int on_accepted(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_tuple *a)
 {
 	const struct weft_try *who, *holder;
 	struct weft_handshake *hs;
@@ -585,7 +640,7 @@ static __noinline int on_accepted(const struct weft_tuple *t, const struct weft_
 		return was == k + 1;
 	if (hs->aim != k) {
 		hs->aim = (__u8)k;
-		aim_at(t, hs, k);
+		aim_at(skb, t, hs, k);
 	}
 	if (who == holder)
 		return 1;
@@ -627,23 +682,23 @@ static __noinline int on_answer(struct __sk_buff *skb, const struct packet *p, c
 		t->client_port_be = nat->client_port_be;
 	}
 	if (!(p->flags & (TCP_FLAG_SYN | TCP_FLAG_RST)))
-		return nat ? backward(skb, p, a, nat) : NEXT;
+		return nat ? backward(skb, p, a, nat, hook) : NEXT;
 	hs = bpf_map_lookup_elem(&weft_handshakes, t);
 	if (hs && hook_is(skb, hook, hs->way, hs->ifindex, true)) {
 		if (p->flags & TCP_FLAG_RST) {
 			if (*(volatile __u32 *)&hs->settled)
-				return nat ? backward(skb, p, a, nat) : NEXT;
+				return nat ? backward(skb, p, a, nat, hook) : NEXT;
 			r = on_refused(skb, p, t, a, hook);
-			return r == NEXT && nat ? backward(skb, p, a, nat) : r;
+			return r == NEXT && nat ? backward(skb, p, a, nat, hook) : r;
 		}
-		if (!on_accepted(t, a)) {
+		if (!on_accepted(skb, t, a)) {
 			count(WEFT_R_LATE_ANSWER);
 			return DROP;
 		}
-		return nat ? backward(skb, p, a, nat) : NEXT;
+		return nat ? backward(skb, p, a, nat, hook) : NEXT;
 	}
 	if (nat)
-		return backward(skb, p, a, nat);
+		return backward(skb, p, a, nat, hook);
 	/* The first endpoint, after the connection has gone to another one. */
 	x->look.back = 0;
 	nat = bpf_map_lookup_elem(&weft_nat, &x->look);
@@ -710,8 +765,9 @@ static __noinline int icmp_translate(struct __sk_buff *skb, const struct packet 
 		bpf_skb_store_bytes(skb, l4 + 2, &nat->server_port_be, 2, 0);
 	}
 	count(WEFT_R_ICMP_TRANSLATED);
+	/* When this is a port of the flow's link (a bridge's, a bond's), the error comes by again. */
 	if (skb->ifindex != nat->ifindex)
-		skb->priority = TRANSLATED;
+		skb->tc_index = TRANSLATED;
 	return NEXT;
 }
 
@@ -767,7 +823,7 @@ static __always_inline int failover(struct __sk_buff *skb, __u32 hook)
 
 	if (!packet_glance(skb, HOOK_L2(hook), &p))
 		return NEXT;
-	if (!HOOK_EGRESS(hook) && skb->priority == TRANSLATED)
+	if (!HOOK_EGRESS(hook) && skb->tc_index == TRANSLATED)
 		return NEXT;
 	if (p.proto == IPPROTO_TCP) {
 		if (!(p.flags & TCP_FLAG_RST) && (p.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN &&

@@ -21,6 +21,7 @@ ABI_SIZE(struct weft_tuple, 36);
 #define WEFT_SYN_MAX 100 /* IPv4 without options or IPv6, and a TCP header of any length */
 
 #define WEFT_TRY_F_REFUSED 1u /* it said no; the others were silent */
+#define WEFT_TRY_F_LOCAL   2u /* at an address of this host */
 
 /* An endpoint that a connect has been sent to. */
 struct weft_try {
@@ -35,9 +36,9 @@ ABI_SIZE(struct weft_try, 32);
 
 enum weft_way { WEFT_WAY_NONE, WEFT_WAY_EGRESS, WEFT_WAY_INGRESS };
 
-#define WEFT_HANDSHAKE_F_CHOSEN 1u /* the next retransmission goes where .aim is: that was chosen when an answer came  \
-				    */
-#define WEFT_HANDSHAKE_F_FIXED 2u  /* its SYN cannot be kept (data, options): it stays with its first endpoint */
+/* The next retransmission goes where .aim is: that was chosen when an answer came. */
+#define WEFT_HANDSHAKE_F_CHOSEN 1u
+#define WEFT_HANDSHAKE_F_FIXED	2u /* its SYN cannot be kept (data, options): it stays with its first endpoint */
 
 /* Value of weft_handshakes; the key is the tuple as the client's socket has it. */
 struct weft_handshake {
@@ -57,9 +58,10 @@ struct weft_handshake {
 	__u32 syn_len;
 	__u32 holder; /* index of the try whose place is held */
 	struct weft_try tried[WEFT_TRIES];
+	__u8 mac[8];		    /* of processes of the host: that of the link that the SYN left by */
 	__u8 syn[WEFT_SYN_MAX + 4]; /* from the IP header on */
 };
-ABI_SIZE(struct weft_handshake, 56 + 32 * WEFT_TRIES + 104);
+ABI_SIZE(struct weft_handshake, 56 + 32 * WEFT_TRIES + 8 + 104);
 
 /* Key of weft_nat. */
 struct weft_nat_key {
@@ -76,8 +78,10 @@ struct weft_nat {
 	__be16 client_port_be, server_port_be;
 	__u32 ifindex; /* as of the handshake */
 	__u8 way;
-	__u8 pad[3];
-	__u8 mac[8]; /* what the client must send to so that the host routes it; zero: leave it */
+	__u8 local; /* the endpoint is at an address of this host */
+	__u8 pad[2];
+	__u8 mac[8]; /* pods: what the client must send to, zero: as it does; processes of the host: as of the handshake
+		      */
 	__u32 pad2;
 };
 ABI_SIZE(struct weft_nat, 56);
