@@ -186,6 +186,11 @@ static bool probe_memory(char *detail, size_t len)
 	return true;
 }
 
+static bool probe_sock_destroy(char *detail, size_t len)
+{
+	return kernel_has_sock_destroy();
+}
+
 struct row {
 	const char *name, *what, *lost;
 	bool required;
@@ -226,6 +231,8 @@ static const struct row rows[] = {
 	{ "tcx", "attaches failover to network links so that nobody else can take it away (6.6)",
 	  "filters of clsact, which `tc filter del` by others may remove; the agent then puts them back", false,
 	  probe_tcx },
+	{ "sock_destroy", "closes what outlives the drain timeout while it walks the sockets (6.5)",
+	  "SOCK_DESTROY of netlink does it, in one network namespace after the other", false, probe_sock_destroy },
 	{ "membarrier", "waits for running programs before something is used again",
 	  "none: an update of a map of maps waits instead", false, probe_membarrier },
 	{ "jit", "programs run as machine code", "programs are interpreted: correct, but several times slower", false,
