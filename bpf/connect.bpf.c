@@ -38,13 +38,16 @@ static __always_inline void connect_name_mptcp(struct bpf_sock_addr *ctx, const 
 	alias->state = WEFT_FLOW_ALIAS;
 }
 
-/* The places that a connect has taken so far, to be given back when it is refused after all. */
-static __always_inline int connect_refuse(__u32 service, const struct choice *to, bool pending, enum weft_reason reason)
+/*
+ * The places that a connect has taken so far, to be given back when it is refused after all. @backend 0: none there.
+ * A subprogram, for the sake of the stack.
+ */
+static __noinline int connect_refuse(__u32 service, __u32 backend, __u32 pending, __u32 reason)
 {
-	if (to)
-		endpoint_give_back(to->backend, pending);
+	if (backend)
+		endpoint_give_back(backend, pending);
 	admit_undo(service, pending);
-	return service_refuse(service, reason);
+	return service_refuse(service, (enum weft_reason)reason);
 }
 
 static __always_inline void connect_remember(struct weft_flow *flow, const struct weft_frontend_key *key,
@@ -68,6 +71,22 @@ static __always_inline void connect_remember(struct weft_flow *flow, const struc
 	flow->state = key->proto == IPPROTO_UDP ? WEFT_FLOW_ESTABLISHED : WEFT_FLOW_CONNECTING;
 }
 
+/* In the row of its caller and endpoint. A subprogram, for the sake of the stack. Returns 0. */
+static __noinline int connect_count(const struct weft_flow *flow)
+{
+	struct weft_edge *edge;
+
+	if (!flow)
+		return 0;
+	edge = count_edge(flow->caller, flow->service, flow->backend, flow->gen);
+	if (!edge)
+		return 0;
+	__sync_fetch_and_add(&edge->opened, 1);
+	if (flow->proto == IPPROTO_UDP)
+		__sync_fetch_and_add(&edge->established, 1);
+	return 0;
+}
+
 /* 1: replaced, the new destination in *to; 0: refused; -1: not ours. */
 static __always_inline int connect_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
 					   struct choice *to)
@@ -75,7 +94,6 @@ static __always_inline int connect_service(struct bpf_sock_addr *ctx, const stru
 	struct weft_flow *flow = NULL;
 	__u32 service = service_find(key);
 	bool tcp = key->proto == IPPROTO_TCP;
-	struct weft_edge *edge;
 	__u32 reason, flags;
 	__u64 now;
 
@@ -100,12 +118,12 @@ static __always_inline int connect_service(struct bpf_sock_addr *ctx, const stru
 	if (!flow)
 		flow = bpf_sk_storage_get(&weft_flows, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!flow)
-		return connect_refuse(service, NULL, tcp, WEFT_R_NO_STORAGE);
+		return connect_refuse(service, 0, tcp, WEFT_R_NO_STORAGE);
 	if (!service_choose(ctx, service, now, tcp ? CHOOSE_TAKE | CHOOSE_PENDING : CHOOSE_TAKE, to))
-		return connect_refuse(service, NULL, tcp, service_why_none(service));
+		return connect_refuse(service, 0, tcp, service_why_none(service));
 	reason = admit_finish(service, tcp, now);
 	if (reason && reason != ADMIT_TRIAL)
-		return connect_refuse(service, to, tcp, reason);
+		return connect_refuse(service, to->backend, tcp, reason);
 	flags = tcp ? WEFT_FLOW_F_WAITING : 0;
 	if (reason == ADMIT_TRIAL)
 		flags |= WEFT_FLOW_F_TRIAL;
@@ -115,12 +133,7 @@ static __always_inline int connect_service(struct bpf_sock_addr *ctx, const stru
 	flow_hold(flow, flags);
 	if (tcp)
 		connect_name_mptcp(ctx, flow);
-	edge = count_edge(flow->caller, service, to->backend, to->gen);
-	if (edge) {
-		__sync_fetch_and_add(&edge->opened, 1);
-		if (!tcp)
-			__sync_fetch_and_add(&edge->established, 1);
-	}
+	connect_count(flow);
 	count(WEFT_R_FORWARDED);
 	return 1;
 }

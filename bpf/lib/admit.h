@@ -69,8 +69,8 @@ __weak __noinline __u32 admit_finish(__u32 service, __u32 trial_counts, __u64 no
 	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
 	const struct weft_service *record = bpf_map_lookup_elem(&weft_services, &service);
 	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &service);
-	struct weft_event e = { .ns = now, .service = service, .type = WEFT_EVENT_BREAKER_HALF_OPEN };
 	struct weft_breaker_rule rule;
+	struct weft_event *e;
 
 	if (!spec || !s || !record || spec->service != service)
 		return 0;
@@ -83,7 +83,9 @@ __weak __noinline __u32 admit_finish(__u32 service, __u32 trial_counts, __u64 no
 	case WEFT_BREAKER_REFUSE:
 		return WEFT_R_BREAKER_OPEN;
 	case WEFT_BREAKER_TRY:
-		event(&e);
+		e = event_new(WEFT_EVENT_BREAKER_HALF_OPEN, service, now);
+		if (e)
+			event_send(e);
 		return ADMIT_TRIAL;
 	case WEFT_BREAKER_GO:
 		break;

@@ -75,8 +75,10 @@ __weak __noinline int breaker_outcome(__u32 service, __u32 failed, __u32 trial)
 	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
 	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &service);
 	__u64 now = bpf_ktime_get_ns();
-	struct weft_event e = { .ns = now, .service = service };
+	enum weft_event_type type;
 	struct weft_breaker_rule rule;
+	struct weft_event *e;
+	__u32 percent = 0;
 
 	if (!spec || !s || !spec->breaker_percent)
 		return 0;
@@ -85,18 +87,23 @@ __weak __noinline int breaker_outcome(__u32 service, __u32 failed, __u32 trial)
 	case WEFT_BREAKER_SAME:
 		return 0;
 	case WEFT_BREAKER_OPENED:
-		e.number = weft_window_percent(weft_breaker_window(&s->breaker, now / NS_PER_MS));
-		e.type = WEFT_EVENT_BREAKER_OPEN;
+		percent = weft_window_percent(weft_breaker_window(&s->breaker, now / NS_PER_MS));
+		type = WEFT_EVENT_BREAKER_OPEN;
 		break;
 	case WEFT_BREAKER_REOPENED:
-		e.type = WEFT_EVENT_BREAKER_OPEN; /* number 0: by a trial */
+		percent = 100;
+		type = WEFT_EVENT_BREAKER_OPEN;
 		break;
-	case WEFT_BREAKER_RECOVERED:
-		e.type = WEFT_EVENT_BREAKER_CLOSED;
+	default: /* recovered */
+		type = WEFT_EVENT_BREAKER_CLOSED;
 		break;
 	}
-	e.until_ns = e.type == WEFT_EVENT_BREAKER_OPEN ? now + spec->breaker_sleep_ms * NS_PER_MS : 0;
-	event(&e);
+	e = event_new(type, service, now);
+	if (!e)
+		return 0;
+	e->number = percent;
+	e->until_ns = type == WEFT_EVENT_BREAKER_OPEN ? now + spec->breaker_sleep_ms * NS_PER_MS : 0;
+	event_send(e);
 	return 0;
 }
 

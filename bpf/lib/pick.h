@@ -105,6 +105,14 @@ static __always_inline bool pick_candidate(const struct weft_spec *spec, __u32 i
 	return true;
 }
 
+/* Level @i of @spec, NULL when there is none. The check must stay next to the use: older verifiers forget it otherwise.
+ */
+static __always_inline const struct weft_level *pick_level_at(const struct weft_spec *spec, __u64 i)
+{
+	asm volatile("" : "+r"(i));
+	return i < WEFT_LEVELS ? &spec->level[i] : NULL;
+}
+
 static __always_inline __u32 pick_random(const struct weft_level *l)
 {
 	return pick_slot(l->slot_base + weft_lb_scale(bpf_get_prandom_u32(), l->nr_slots));
@@ -119,9 +127,9 @@ __weak __noinline __u32 pick_better_of_two(__u32 spec_id, __u32 level, __u32 lat
 	__u32 first, second;
 	bool first_ok, second_ok;
 
-	if (!spec || level >= WEFT_LEVELS)
+	l = spec ? pick_level_at(spec, level) : NULL;
+	if (!l)
 		return 0;
-	l = &spec->level[level];
 	first = pick_random(l);
 	second = pick_random(l);
 	/* Drawing the same one twice is no choice: one more draw, and then it may stay. */
@@ -172,9 +180,9 @@ __weak __noinline __u32 pick_scan(__u32 spec_id, __u32 level, __u32 start, __u32
 	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
 	const struct weft_level *l;
 
-	if (!spec || level >= WEFT_LEVELS)
+	l = spec ? pick_level_at(spec, level) : NULL;
+	if (!l)
 		return 0;
-	l = &spec->level[level];
 	for (__u32 i = 0; i < WEFT_PICK_SCAN; i++) {
 		const struct weft_bstate *state;
 		__u32 id;
@@ -199,9 +207,9 @@ __weak __noinline __u32 pick_in_level(__u32 spec_id, __u32 level, __u32 hash, __
 	const struct weft_level *l;
 	bool by_hash;
 
-	if (!spec || level >= WEFT_LEVELS)
+	l = spec ? pick_level_at(spec, level) : NULL;
+	if (!l)
 		return 0;
-	l = &spec->level[level];
 	if (!l->nr_slots)
 		return 0;
 	by_hash = spec->lb == WEFT_LB_MAGLEV || spec->lb == WEFT_LB_SOURCE_HASH;

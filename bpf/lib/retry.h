@@ -30,9 +30,9 @@ __weak __noinline __u32 retry_in_level(__u32 spec_id, __u32 level, const struct 
 	__u32 start = bpf_get_prandom_u32();
 	const struct weft_level *l;
 
-	if (!spec || !t || level >= WEFT_LEVELS)
+	l = spec ? pick_level_at(spec, level) : NULL;
+	if (!l || !t)
 		return 0;
-	l = &spec->level[level];
 	for (__u32 i = 0; i < RETRY_DRAWS + RETRY_SCAN; i++) {
 		const struct weft_bstate *state;
 		__u32 id;

@@ -87,14 +87,43 @@ static __always_inline __u32 service_remembered(const struct weft_spec *spec, co
 	return a->backend;
 }
 
-static __always_inline __u32 service_caller_hash(struct bpf_sock_addr *ctx, const struct weft_spec *spec)
+/* Subprograms from here on, for the sake of the stack. */
+static __noinline __u32 service_caller_hash(struct bpf_sock_addr *ctx, __u32 by)
 {
 	struct weft_affinity_key client = {};
 
-	if (spec->lb != WEFT_LB_MAGLEV && spec->lb != WEFT_LB_SOURCE_HASH)
-		return 0;
-	service_client(ctx, spec->hash_by, &client);
+	service_client(ctx, (__u8)by, &client);
 	return weft_hash_client(client.client[0], client.client[1], client.kind);
+}
+
+/* The endpoint that the caller had last, when it may still be used; 0 else. */
+static __noinline __u32 service_affine(struct bpf_sock_addr *ctx, __u32 spec_id, __u64 now)
+{
+	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
+	struct weft_affinity_key key = {};
+
+	if (!spec)
+		return 0;
+	key.service = spec->service;
+	service_client(ctx, spec->affinity, &key);
+	return service_remembered(spec, &key, now);
+}
+
+/* For the caller's next connect. Returns 0. */
+static __noinline int service_remember(struct bpf_sock_addr *ctx, __u32 spec_id, __u32 backend, __u64 now)
+{
+	const struct weft_spec *spec = bpf_map_lookup_elem(&weft_specs, &spec_id);
+	const struct weft_backend *b = bpf_map_lookup_elem(&weft_backends, &backend);
+	struct weft_affinity a = { .backend = backend, .used_ns = now };
+	struct weft_affinity_key key = {};
+
+	if (!spec || !b)
+		return 0;
+	a.gen = b->gen;
+	key.service = spec->service;
+	service_client(ctx, spec->affinity, &key);
+	bpf_map_update_elem(&weft_affinity, &key, &a, BPF_ANY);
+	return 0;
 }
 
 /*
@@ -119,18 +148,15 @@ static __always_inline __u32 service_newer_spec(__u32 service, __u32 before)
 static __always_inline __u32 service_pick(struct bpf_sock_addr *ctx, const struct weft_spec *spec, __u32 spec_id,
 					  __u64 now, bool take, bool pending)
 {
-	struct weft_affinity_key key = {};
-	const struct weft_backend *b;
-	__u32 id, hash;
+	__u32 id, hash = 0;
 
 	if (spec->affinity != WEFT_CLIENT_NONE) {
-		key.service = spec->service;
-		service_client(ctx, spec->affinity, &key);
-		id = service_remembered(spec, &key, now);
+		id = service_affine(ctx, spec_id, now);
 		if (id && (!take || endpoint_take(spec, id, pending)))
 			return id;
 	}
-	hash = service_caller_hash(ctx, spec);
+	if (spec->lb == WEFT_LB_MAGLEV || spec->lb == WEFT_LB_SOURCE_HASH)
+		hash = service_caller_hash(ctx, spec->hash_by);
 	id = pick(spec_id, hash, now);
 	/* A place that was free when it was looked at may be taken by now. */
 #pragma clang loop unroll(disable)
@@ -139,12 +165,8 @@ static __always_inline __u32 service_pick(struct bpf_sock_addr *ctx, const struc
 			break;
 		id = i + 1 < WEFT_PICK_TRIES ? pick(spec_id, hash, now) : 0;
 	}
-	b = bpf_map_lookup_elem(&weft_backends, &id);
-	if (b && id && spec->affinity != WEFT_CLIENT_NONE) {
-		struct weft_affinity a = { .backend = id, .gen = b->gen, .used_ns = now };
-
-		bpf_map_update_elem(&weft_affinity, &key, &a, BPF_ANY);
-	}
+	if (id && spec->affinity != WEFT_CLIENT_NONE)
+		service_remember(ctx, spec_id, id, now);
 	return id;
 }
 
