@@ -14,6 +14,7 @@
 
 #define NEXT	   -1	 /* TCX_NEXT, TC_ACT_UNSPEC: whoever comes next at this hook decides */
 #define DROP	   2	 /* TC_ACT_SHOT */
+#define IS_THE_END 100	 /* no verdict: the refusal goes to the client */
 #define LOOPBACK   1	 /* ifindex of lo in every namespace */
 #define PORT_LOW   1024u /* client ports of moved connections: below those that the kernel gives out by default */
 #define PORT_SPAN  31744u
@@ -576,7 +577,7 @@ static __always_inline __u32 try_of(const struct weft_handshake *hs, const struc
 	return WEFT_TRIES;
 }
 
-/* A refusal by try @k, under @a; its client knows the connection as @t. */
+/* A refusal under @a; its client knows the connection as @t. A verdict, or IS_THE_END: let the client have it. */
 static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *t,
 				 const struct weft_tuple *a, __u32 hook)
 {
@@ -589,21 +590,21 @@ static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, 
 	int r;
 
 	if (!p || !t || !a)
-		return NEXT;
+		return IS_THE_END;
 	hs = bpf_map_lookup_elem(&weft_handshakes, t);
 	if (!hs)
-		return NEXT;
+		return IS_THE_END;
 	k = try_of(hs, a);
 	who = try_at(hs, k);
 	bpf_skb_load_bytes(skb, p->l4 + 8, &ack, sizeof(ack));
 	if (!who || bpf_ntohl(ack) != bpf_ntohl(hs->isn_be) + 1)
-		return NEXT;
+		return IS_THE_END;
 	who->flags |= WEFT_TRY_F_REFUSED;
 	if (k != hs->aim)
 		return DROP; /* we are waiting for another one by now */
 	r = move_on(skb, t, WEFT_FAIL_REFUSED);
 	if (r == -1)
-		return NEXT;
+		return IS_THE_END;
 	if (r < 0)
 		return DROP;
 	key.tuple = *t;
@@ -689,7 +690,9 @@ static __noinline int on_answer(struct __sk_buff *skb, const struct packet *p, c
 			if (*(volatile __u32 *)&hs->settled)
 				return nat ? backward(skb, p, a, nat, hook) : NEXT;
 			r = on_refused(skb, p, t, a, hook);
-			return r == NEXT && nat ? backward(skb, p, a, nat, hook) : r;
+			if (r != IS_THE_END)
+				return r;
+			return nat ? backward(skb, p, a, nat, hook) : NEXT;
 		}
 		if (!on_accepted(skb, t, a)) {
 			count(WEFT_R_LATE_ANSWER);
