@@ -70,7 +70,6 @@ __weak __noinline __u32 admit_finish(__u32 service, __u32 trial_counts, __u64 no
 	const struct weft_service *record = bpf_map_lookup_elem(&weft_services, &service);
 	struct weft_sstate *s = bpf_map_lookup_elem(&weft_sstate, &service);
 	struct weft_breaker_rule rule;
-	struct weft_event *e;
 
 	if (!spec || !s || !record || spec->service != service)
 		return 0;
@@ -83,9 +82,7 @@ __weak __noinline __u32 admit_finish(__u32 service, __u32 trial_counts, __u64 no
 	case WEFT_BREAKER_REFUSE:
 		return WEFT_R_BREAKER_OPEN;
 	case WEFT_BREAKER_TRY:
-		e = event_new(WEFT_EVENT_BREAKER_HALF_OPEN, service, now);
-		if (e)
-			event_send(e);
+		event(WEFT_EVENT_BREAKER_HALF_OPEN, service, now, 0, 0, 0, 0, 0);
 		return ADMIT_TRIAL;
 	case WEFT_BREAKER_GO:
 		break;

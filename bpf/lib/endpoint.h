@@ -87,16 +87,8 @@ __weak __noinline int endpoint_returned(__u32 backend)
 	if (!s)
 		return 0;
 	if (weft_outlier_return(state, s, endpoint_unavailable(b, s), now, now)) {
-		struct weft_event *e = event_new(WEFT_EVENT_RETURNED, service, now);
-
 		count(WEFT_R_RETURNED);
-		if (e) {
-			e->cause = state->eject_cause;
-			e->backend = backend;
-			e->gen = b->gen;
-			e->number = state->ejections;
-			event_send(e);
-		}
+		event(WEFT_EVENT_RETURNED, service, now, state->eject_cause, backend, b->gen, state->ejections, 0);
 	}
 	return !*(volatile __u32 *)&state->out;
 }
@@ -113,7 +105,6 @@ __weak __noinline int endpoint_blame(__u32 spec_id, __u32 backend, __u32 gen, __
 	enum weft_outlier_answer answer = WEFT_OUTLIER_STAYS;
 	struct weft_outlier_rule rule;
 	__u64 now = bpf_ktime_get_ns();
-	struct weft_event *e;
 	struct weft_sstate *s;
 	__u32 service;
 
@@ -141,15 +132,9 @@ __weak __noinline int endpoint_blame(__u32 spec_id, __u32 backend, __u32 gen, __
 	/* Of an overflow the first: every further failure would say the same again. */
 	if (answer == WEFT_OUTLIER_OVERFLOW && *(volatile __u32 *)&state->failures_in_row != rule.failures)
 		return 0;
-	e = event_new(answer == WEFT_OUTLIER_EJECTED ? WEFT_EVENT_EJECTED : WEFT_EVENT_EJECT_OVERFLOW, service, now);
-	if (!e)
-		return 0;
-	e->cause = cause;
-	e->backend = backend;
-	e->gen = gen;
-	e->number = state->ejections;
-	e->until_ns = answer == WEFT_OUTLIER_EJECTED ? *(volatile __u64 *)&state->ejected_until_ns : 0;
-	event_send(e);
+	event(answer == WEFT_OUTLIER_EJECTED ? WEFT_EVENT_EJECTED : WEFT_EVENT_EJECT_OVERFLOW, service, now, cause,
+	      backend, gen, state->ejections,
+	      answer == WEFT_OUTLIER_EJECTED ? *(volatile __u64 *)&state->ejected_until_ns : 0);
 	return 0;
 }
 

@@ -6,26 +6,27 @@
 #include "lib/count.h"
 
 /*
- * A record to be filled and handed to event_send(), zeroed; NULL when nobody reads, which is counted. In the ring
- * buffer itself: on the stack it would be the largest thing there.
+ * @cause, @backend, @gen, @number, @until: as in struct weft_event, 0 where they mean nothing. Filled in the ring
+ * buffer itself: on the stack it would be the largest thing there. In one piece, with one check: older verifiers lose
+ * track of a record that is handed around.
  */
-static __always_inline struct weft_event *event_new(enum weft_event_type type, __u32 service, __u64 now)
+static __always_inline void event(enum weft_event_type type, __u32 service, __u64 now, __u32 cause, __u32 backend,
+				  __u32 gen, __u32 number, __u64 until)
 {
 	struct weft_event *e = bpf_ringbuf_reserve(&weft_events, sizeof(*e), 0);
 
 	if (!e) {
 		count(WEFT_R_EVENTS_LOST);
-		return NULL;
+		return;
 	}
-	__builtin_memset(e, 0, sizeof(*e));
 	e->ns = now;
 	e->type = type;
+	e->cause = cause;
 	e->service = service;
-	return e;
-}
-
-static __always_inline void event_send(struct weft_event *e)
-{
+	e->backend = backend;
+	e->gen = gen;
+	e->number = number;
+	e->until_ns = until;
 	bpf_ringbuf_submit(e, 0);
 }
 

@@ -77,7 +77,6 @@ __weak __noinline int breaker_outcome(__u32 service, __u32 failed, __u32 trial)
 	__u64 now = bpf_ktime_get_ns();
 	enum weft_event_type type;
 	struct weft_breaker_rule rule;
-	struct weft_event *e;
 	__u32 percent = 0;
 
 	if (!spec || !s || !spec->breaker_percent)
@@ -98,12 +97,8 @@ __weak __noinline int breaker_outcome(__u32 service, __u32 failed, __u32 trial)
 		type = WEFT_EVENT_BREAKER_CLOSED;
 		break;
 	}
-	e = event_new(type, service, now);
-	if (!e)
-		return 0;
-	e->number = percent;
-	e->until_ns = type == WEFT_EVENT_BREAKER_OPEN ? now + spec->breaker_sleep_ms * NS_PER_MS : 0;
-	event_send(e);
+	event(type, service, now, 0, 0, 0, percent,
+	      type == WEFT_EVENT_BREAKER_OPEN ? now + spec->breaker_sleep_ms * NS_PER_MS : 0);
 	return 0;
 }
 

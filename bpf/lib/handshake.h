@@ -120,7 +120,7 @@ static __always_inline bool handshake_take_back(struct weft_flow *flow, struct w
 }
 
 /* Answers of endpoints that were tried before the one that settled it find nobody any more. Returns 0. */
-__weak __noinline int handshake_forget_tries(const struct weft_tuple *tuple, __u32 keep)
+static __noinline int handshake_forget_tries(const struct weft_tuple *tuple, __u32 keep)
 {
 	const struct weft_handshake *hs;
 

@@ -75,7 +75,7 @@ static __always_inline void nat_answer_key(const struct weft_tuple *tuple, const
 }
 
 /* Both entries of the connection that its client's socket knows as @tuple. Returns 0. */
-__weak __noinline int nat_forget(const struct weft_tuple *tuple)
+static __noinline int nat_forget(const struct weft_tuple *tuple)
 {
 	struct weft_nat_key key = {}, answer = {};
 	const struct weft_nat *nat;
