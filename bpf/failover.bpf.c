@@ -390,16 +390,22 @@ static __always_inline void syn_keep(struct __sk_buff *skb, const struct packet 
 {
 	__u32 ip_len = p->v6 ? IPV6_LEN : IPV4_LEN;
 	__u32 len = skb->len - p->l3;
+	__u64 bounded;
 	__u8 doff = 0;
 
 	bpf_skb_load_bytes(skb, p->l4 + 12, &doff, 1);
 	bpf_skb_load_bytes(skb, p->l4 + 4, &hs->isn_be, 4);
 	hs->ifindex = skb->ifindex;
-	/* With data (Fast Open) or more than we can keep. */
-	if (ip_len + (__u32)(doff >> 4) * 4 != len || len < IPV4_LEN + 20 || len > WEFT_SYN_MAX ||
-	    bpf_skb_load_bytes(skb, p->l3, hs->syn, len))
-		hs->flags |= WEFT_HANDSHAKE_F_FIXED;
 	hs->syn_len = len;
+	/* With data (Fast Open) or more than we can keep. Older verifiers want the bounds just before the use. */
+	if (ip_len + (__u32)(doff >> 4) * 4 != len)
+		hs->flags |= WEFT_HANDSHAKE_F_FIXED;
+	bounded = len;
+	asm volatile("" : "+r"(bounded));
+	if (bounded < IPV4_LEN + 20 || bounded > WEFT_SYN_MAX)
+		hs->flags |= WEFT_HANDSHAKE_F_FIXED;
+	else if (bpf_skb_load_bytes(skb, p->l3, hs->syn, (__u32)bounded))
+		hs->flags |= WEFT_HANDSHAKE_F_FIXED;
 	if (HOOK_L2(hook) && HOOK_EGRESS(hook))
 		bpf_skb_load_bytes(skb, 6, hs->mac, 6);
 	*(volatile __u8 *)&hs->way = HOOK_EGRESS(hook) ? WEFT_WAY_EGRESS : WEFT_WAY_INGRESS;
@@ -501,7 +507,8 @@ static __noinline int morph(struct __sk_buff *skb, const struct packet *p, const
 			    const struct weft_handshake *hs, const struct weft_nat *nat)
 {
 	__u32 tcp[15] = {}, old[5] = {};
-	__u32 len, tcp_len, check_at;
+	__u32 len, check_at;
+	__u64 tcp_len;
 	__be16 check;
 	__s64 diff;
 
@@ -521,11 +528,18 @@ static __noinline int morph(struct __sk_buff *skb, const struct packet *p, const
 		__builtin_memcpy(tcp, hs->syn + IPV4_LEN, sizeof(tcp));
 	tcp[0] = bpf_htonl((__u32)bpf_ntohs(nat->client_port_be) << 16 | bpf_ntohs(nat->server_port_be));
 	tcp[4] &= bpf_htonl(0x0000ffff);
-	diff = bpf_csum_diff(old, sizeof(old), tcp, tcp_len, 0);
+	asm volatile("" : "+r"(tcp_len));
+	if (tcp_len < sizeof(old) || tcp_len > sizeof(tcp))
+		return -1;
+	diff = bpf_csum_diff(old, sizeof(old), tcp, (__u32)tcp_len, 0);
 	if (diff < 0 || bpf_skb_change_tail(skb, p->l3 + len, 0))
 		return -1;
 	*(__be16 *)&tcp[4] = check;
-	if (bpf_skb_store_bytes(skb, p->l4, tcp, tcp_len, 0) || bpf_l4_csum_replace(skb, check_at, 0, (__u64)diff, 0) ||
+	asm volatile("" : "+r"(tcp_len));
+	if (tcp_len < sizeof(old) || tcp_len > sizeof(tcp))
+		return -1;
+	if (bpf_skb_store_bytes(skb, p->l4, tcp, (__u32)tcp_len, 0) ||
+	    bpf_l4_csum_replace(skb, check_at, 0, (__u64)diff, 0) ||
 	    bpf_l4_csum_replace(skb, check_at, bpf_htons(sizeof(old)), bpf_htons((__u16)tcp_len), BPF_F_PSEUDO_HDR | 2))
 		return -1;
 	/* The pseudo header has the same sum whichever of its two addresses comes first. */
