@@ -10,6 +10,12 @@ mount -t devtmpfs dev /dev
 mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 ip link set lo up
+for module in sch_ingress cls_bpf; do
+	for file in /modules/$module.ko*; do
+		case $file in *.xz) unxz "$file" && file=${file%.xz} ;; esac
+		[ ! -e "$file" ] || insmod "$file"
+	done
+done
 echo "KERNEL $(uname -r)"
 
 fail() {
@@ -23,6 +29,11 @@ services:
     address: 10.99.0.1:80
     balance: round-robin
     endpoints: [127.0.77.1:8080, 127.0.77.2:8080]
+  - name: half
+    address: 10.99.0.2:80
+    endpoints: ["127.0.77.1:8081", "127.0.77.2:8080"]
+    ejection: off
+    balance: round-robin
   - name: dns
     address: 10.99.0.1:53
     protocol: udp
@@ -42,6 +53,12 @@ done
 	echo 0 > /sys/fs/cgroup/app/cgroup.procs
 	/bin/connector --to 10.99.0.1:80 --count 200 --threads 2 --json > /tmp/tcp.json && /bin/connector --to 10.99.0.1:53 --count 50 --udp --threads 1 --json > /tmp/udp.json
 ) || fail "connector: $(cat /tmp/*.json)"
+# One of two endpoints refuses: connect() goes on to the other one.
+(
+	echo 0 > /sys/fs/cgroup/app/cgroup.procs
+	/bin/connector --to 10.99.0.2:80 --count 100 --json > /tmp/half.json
+) || fail "failover: $(cat /tmp/half.json)"
+cat /tmp/half.json
 cat /tmp/tcp.json /tmp/udp.json
 /bin/weft service list
 /bin/weft check || fail "weft check"
