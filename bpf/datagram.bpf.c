@@ -131,6 +131,19 @@ static __always_inline int datagram_connected(struct bpf_sock_addr *ctx, const s
 	return ITS_SERVICE;
 }
 
+static __always_inline void datagram_remember(struct weft_peer *peer, const struct weft_frontend_key *key,
+					      const struct choice *to, __u64 now)
+{
+	peer->vip = key->addr;
+	peer->vip_port_be = key->port_be;
+	peer->addr = to->addr;
+	peer->port_be = to->port_be;
+	peer->backend = to->backend;
+	peer->gen = to->gen;
+	peer->sent_ns = now;
+	peer->service = to->service;
+}
+
 /* 1: replaced; 0: refused; -1: not ours. */
 static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const struct weft_frontend_key *key,
 					    struct choice *to)
@@ -183,14 +196,7 @@ static __always_inline int datagram_service(struct bpf_sock_addr *ctx, const str
 		return service_refuse(service, reason);
 	if (!datagram_choose(ctx, service, now, peers, to))
 		return service_refuse(service, WEFT_R_NO_BACKEND);
-	peer->vip = key->addr;
-	peer->vip_port_be = key->port_be;
-	peer->addr = to->addr;
-	peer->port_be = to->port_be;
-	peer->backend = to->backend;
-	peer->gen = to->gen;
-	peer->sent_ns = now;
-	peer->service = service;
+	datagram_remember(peer, key, to, now);
 	edge = count_edge(service_caller(), service, to->backend, to->gen);
 	if (edge)
 		__sync_fetch_and_add(&edge->opened, 1);

@@ -107,7 +107,7 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, struct weft
 static __always_inline void on_timeout(struct bpf_sock_ops *ctx, struct weft_flow *flow)
 {
 	if (flow->state == WEFT_FLOW_ESTABLISHED) {
-		/* Closed by the application, and the endpoint does not acknowledge that, said four times: it is free. */
+		/* Closed by the application, which the endpoint does not acknowledge, though told four times. */
 		if (ctx->args[0] >= 3 && weft_has_skerr && ctx->sk && tcp_is_orphan(bpf_skc_to_tcp_sock(ctx->sk)))
 			flow_let_go(flow);
 		/* Its packets are stopped (bpf/destroy.bpf.c): the next timeout is the last. */

@@ -166,17 +166,16 @@ END_TEST
 START_TEST(many_words_and_patterns_are_refused)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
-	char text[4096] = "interfaces: {include: [e";
+	char text[4096], words[1024] = "";
 
 	for (int i = 0; i < 256; i++)
-		strcat(text, ",e");
-	strcat(text, "]}\n");
+		memcpy(words + 2 * i, ",e", 3);
+	snprintf(text, sizeof(text), "interfaces: {include: [e%s]}\n", words);
 	ck_assert_int_eq(config_parse("x", text, strlen(text), &c, &error), -EINVAL);
 	ck_assert_str_eq(error.text, "at most 256 patterns are read");
-	strcpy(text, "health-check: {type: exec, command: [/c");
 	for (int i = 0; i < 64; i++)
-		strcat(text, ",a");
-	strcat(text, "]}");
+		memcpy(words + 2 * i, ",a", 3);
+	snprintf(text, sizeof(text), "health-check: {type: exec, command: [/c%s]}", words);
 	ck_assert_int_eq(read_lines(text), -EINVAL);
 	ck_assert_str_eq(error.text, "a command has at most 64 words");
 }
