@@ -17,7 +17,8 @@
 #include "lib/tcp.h"
 #include "switches.h"
 
-#define RTT_SAMPLES 16 /* of a connection; later ones would cost every acknowledgement and teach little */
+#define UNSEEN_MS   100ull /* after which each timeout of a SYN that no link has seen is held against its endpoint */
+#define RTT_SAMPLES 16	   /* of a connection; later ones would cost every acknowledgement and teach little */
 
 static __always_inline void feed_latency(struct weft_ewma *at, __u32 us, __u64 now)
 {
@@ -119,6 +120,9 @@ static __always_inline void on_timeout(struct bpf_sock_ops *ctx, struct weft_flo
 		return;
 	if (!(flow->flags & (WEFT_FLOW_F_HANDSHAKE | WEFT_FLOW_F_SILENT))) {
 		__sync_fetch_and_or(&flow->flags, WEFT_FLOW_F_SILENT);
+		endpoint_blame(service_spec(flow->service), flow->backend, flow->gen, WEFT_CAUSE_TIMED_OUT);
+	} else if ((flow->flags & WEFT_FLOW_F_HANDSHAKE) &&
+		   bpf_ktime_get_ns() - flow->start_ns >= UNSEEN_MS * NS_PER_MS && handshake_is_unseen(ctx, flow)) {
 		endpoint_blame(service_spec(flow->service), flow->backend, flow->gen, WEFT_CAUSE_TIMED_OUT);
 	}
 	handshake_deadline_check(ctx, flow);

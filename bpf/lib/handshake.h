@@ -104,6 +104,20 @@ static __always_inline void handshake_begin(struct bpf_sock_ops *ctx, struct wef
 	__sync_lock_test_and_set(&hs->backend, flow->backend);
 }
 
+/*
+ * Has no link seen its SYN yet? Then it waits for a neighbour that does not answer (or leaves by a link without the
+ * programs): failover cannot help it, but who comes next can be spared.
+ */
+static __always_inline bool handshake_is_unseen(struct bpf_sock_ops *ctx, const struct weft_flow *flow)
+{
+	struct weft_tuple tuple = {};
+	const struct weft_handshake *hs;
+
+	handshake_tuple(ctx, flow, &tuple);
+	hs = bpf_map_lookup_elem(&weft_handshakes, &tuple);
+	return hs && hs->way == WEFT_WAY_NONE;
+}
+
 /* Takes the place back into the flow, wherever it is by now. True: the entry was there. */
 static __always_inline bool handshake_take_back(struct weft_flow *flow, struct weft_handshake *hs)
 {
