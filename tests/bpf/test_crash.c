@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * kill -9 at any moment. A child adopts what its predecessor left, checks it, brings it to a known state and checks
- * that nothing was lost, and then applies random changes until it is killed. WEFT_LOOPS children, 200 by default.
+ * that nothing was lost, and then applies random changes until it is killed. WEFT_LOOPS children, 60 by default.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -180,7 +180,7 @@ static void kill_one(unsigned seed)
 START_TEST(whatever_a_killed_agent_leaves_is_sound)
 {
 	const char *loops = getenv("WEFT_LOOPS");
-	unsigned long nr = loops ? strtoul(loops, NULL, 10) : 200;
+	unsigned long nr = loops ? strtoul(loops, NULL, 10) : 60;
 
 	plane_close(MOVE(mesh.plane, NULL));
 	for (unsigned long i = 1; i <= nr; i++)
