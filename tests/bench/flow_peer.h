@@ -91,7 +91,7 @@ static inline int server_listen(uint16_t port)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 64))
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 4096))
 		return -errno;
 	return MOVE(fd, -1);
 }
