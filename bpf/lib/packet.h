@@ -39,31 +39,38 @@ struct packet {
 	__u16 pad;
 };
 
+/* The headers of a packet need not lie in its first part; @tcp and @icmp: bytes up to the end of either. */
+static __always_inline void packet_pull(struct __sk_buff *skb, __u32 tcp, __u32 icmp)
+{
+	if ((void *)(long)skb->data + tcp > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, tcp))
+		bpf_skb_pull_data(skb, icmp);
+}
+
 /* False: nothing that concerns us. @l2: length of the link header. */
 static __always_inline bool packet_glance(struct __sk_buff *skb, __u32 l2, struct packet *p)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	void *data, *end;
 
-	if (data + l2 + IPV6_LEN + sizeof(struct tcphdr) > end) {
-		/* The headers of a packet need not lie in its first part. */
-		if (bpf_skb_pull_data(skb, l2 + IPV4_LEN + 8))
-			return false;
-		bpf_skb_pull_data(skb, l2 + IPV6_LEN + sizeof(struct tcphdr));
-		data = (void *)(long)skb->data;
-		end = (void *)(long)skb->data_end;
-	}
 	p->l3 = l2;
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		struct iphdr *ip = data + l2;
+		struct iphdr *ip;
 
+		packet_pull(skb, l2 + IPV4_LEN + sizeof(struct tcphdr), l2 + IPV4_LEN + 8);
+		data = (void *)(long)skb->data;
+		end = (void *)(long)skb->data_end;
+		ip = data + l2;
 		if ((void *)(ip + 1) > end || ip->ihl != 5 || (ip->frag_off & bpf_htons(IPV4_FRAGMENT)))
 			return false;
 		p->v6 = 0;
 		p->proto = ip->protocol;
 		p->l4 = l2 + IPV4_LEN;
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr *ip = data + l2;
+		struct ipv6hdr *ip;
 
+		packet_pull(skb, l2 + IPV6_LEN + sizeof(struct tcphdr), l2 + IPV6_LEN + 8);
+		data = (void *)(long)skb->data;
+		end = (void *)(long)skb->data_end;
+		ip = data + l2;
 		if ((void *)(ip + 1) > end)
 			return false;
 		p->v6 = 1;
