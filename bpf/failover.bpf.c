@@ -11,7 +11,8 @@
 #include "lib/move.h"
 #include "lib/rewrite.h"
 
-#define IS_THE_END 100 /* no verdict: the refusal goes to the client */
+#define PATIENCE_NS 1000000000ull
+#define IS_THE_END  100 /* no verdict: the refusal goes to the client */
 
 /* ---- a SYN ---- */
 
@@ -44,57 +45,127 @@ static __always_inline void syn_keep(struct __sk_buff *skb, const struct packet 
 /* Sends what comes from the client to try @k from now on. */
 static __noinline int aim_at(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs, __u32 k)
 {
-	struct weft_nat_key key = {};
-	struct weft_nat nat = {};
+	__u32 zero = 0;
+	struct failover_scratch *x = bpf_map_lookup_elem(&weft_scratch, &zero);
 	const struct weft_try *to;
+	struct weft_nat *nat;
 
-	if (!t || !hs)
+	if (!t || !hs || !x)
 		return 0;
+	nat = &x->nat;
 	to = try_at(hs, k);
 	if (!to)
 		return 0;
-	key.tuple = *t;
+	x->key.tuple = *t;
+	x->key.back = 0;
 	if (!k) {
-		nat_remove(&key); /* the first needs no translation */
+		nat_remove(&x->key); /* the first needs no translation */
 		return 0;
 	}
-	nat.server = to->addr;
-	nat.server_port_be = to->port_be;
-	nat.client_port_be = to->client_port_be;
-	nat.ifindex = hs->ifindex;
-	nat.way = hs->way;
-	nat.local = !!(to->flags & WEFT_TRY_F_LOCAL);
+	__builtin_memset(nat, 0, sizeof(*nat));
+	nat->server = to->addr;
+	nat->server_port_be = to->port_be;
+	nat->client_port_be = to->client_port_be;
+	nat->ifindex = hs->ifindex;
+	nat->way = hs->way;
+	nat->local = !!(to->flags & WEFT_TRY_F_LOCAL);
 	if (hs->way == WEFT_WAY_INGRESS)
-		path_find_mac(skb, t, &nat);
+		path_find_mac(skb, t, nat, &x->fib);
 	else
-		__builtin_memcpy(nat.mac, hs->mac, sizeof(nat.mac));
-	nat_put(&key, &nat, BPF_ANY);
+		__builtin_memcpy(nat->mac, hs->mac, sizeof(nat->mac));
+	nat_put(&x->key, nat, BPF_ANY);
 	/* The application gave up in this moment, and has cleared away already. */
 	if (!__sync_fetch_and_add(&hs->backend, 0) && !*(volatile __u32 *)&hs->settled)
-		nat_remove(&key);
+		nat_remove(&x->key);
 	return 0;
 }
 
-/* No other endpoint is left: round the silent ones again, since a SYN to one that is well may have been lost. */
-static __always_inline void aim_round(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs)
+/*
+ * No other endpoint is left: round the silent ones again, since a SYN to one that is well may have been lost, or its
+ * answer be late. After as long as TCP waits for one by itself, those that refused are asked again, too: if they still
+ * do, that is the end. False: nobody is left to be asked.
+ */
+static __noinline int aim_round(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs)
 {
-	__u32 n = hs->nr_tries, at = hs->aim;
+	__u32 n, at;
+	bool late;
 
-	for (__u32 i = 1; i < WEFT_TRIES; i++) {
+	if (!t || !hs)
+		return 0;
+	n = hs->nr_tries;
+	at = hs->aim;
+	late = bpf_ktime_get_ns() - hs->start_ns > PATIENCE_NS;
+
+	for (__u32 i = 1; i <= WEFT_TRIES; i++) {
 		__u32 k = at + i;
 		const struct weft_try *to;
 
 		if (k >= n)
 			k -= n;
 		to = try_at(hs, k);
-		if (i >= n || !to)
-			return;
-		if (to->flags & WEFT_TRY_F_REFUSED)
+		if (i > n || !to)
+			return 0;
+		if ((to->flags & WEFT_TRY_F_REFUSED) && !late)
 			continue;
 		hs->aim = (__u8)k;
 		aim_at(skb, t, hs, k);
-		return;
+		return 1;
 	}
+	return 0;
+}
+
+/* The last one that was asked said no. True: TCP shall go on sending its SYN, to those that said nothing. */
+static __always_inline bool aim_hopes(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs)
+{
+	if (bpf_ktime_get_ns() - hs->start_ns > PATIENCE_NS || !aim_round(skb, t, hs))
+		return false;
+	hs->flags |= WEFT_HANDSHAKE_F_CHOSEN;
+	return true;
+}
+
+/*
+ * Makes good what a move did that was under way when an answer came: packets and place go to the one that answered.
+ * Whoever comes last of the answer and the move, or both, do it.
+ */
+static __noinline int settle(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs)
+{
+	const struct weft_try *who, *holder;
+	__u32 k, id, old;
+
+	if (!t || !hs || !*(volatile __u32 *)&hs->settled)
+		return 0;
+	k = *(volatile __u32 *)&hs->settled - 1;
+	if (*(volatile __u8 *)&hs->aim != k) {
+		hs->aim = (__u8)k;
+		aim_at(skb, t, hs, k);
+	}
+	who = try_at(hs, k);
+	holder = try_at(hs, hs->holder);
+	if (!who || !holder || who == holder)
+		return 0;
+	/* An earlier one after all: the place goes back to it, above its limit when need be. */
+	id = who->backend;
+	old = holder->backend;
+	if (!endpoint_take_place(id, 0, 0, 1))
+		return 0;
+	hs->gen = who->gen;
+	if (__sync_val_compare_and_swap(&hs->backend, old, id) == old) {
+		hs->holder = k;
+		endpoint_give_back(old, true);
+	} else {
+		endpoint_give_back(id, true);
+	}
+	return 0;
+}
+
+/* As move_on(). */
+static __always_inline int on_failure(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_handshake *hs,
+				      __u32 failure)
+{
+	int r = move_on(skb, t, failure);
+
+	settle(skb, t, hs);
+	return r;
 }
 
 static __noinline int on_syn(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *t, __u32 hook)
@@ -121,7 +192,7 @@ static __noinline int on_syn(struct __sk_buff *skb, const struct packet *p, cons
 		return NEXT;
 	if (hs->flags & WEFT_HANDSHAKE_F_CHOSEN)
 		hs->flags &= ~WEFT_HANDSHAKE_F_CHOSEN;
-	else if (!*(volatile __u32 *)&hs->settled && move_on(skb, t, WEFT_FAIL_TIMED_OUT) == -1)
+	else if (!*(volatile __u32 *)&hs->settled && on_failure(skb, t, hs, WEFT_FAIL_TIMED_OUT) == -1)
 		aim_round(skb, t, hs);
 	key.tuple = *t;
 	nat = bpf_map_lookup_elem(&weft_nat, &key);
@@ -146,7 +217,8 @@ static __always_inline __u32 try_of(const struct weft_handshake *hs, const struc
 static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *t,
 				 const struct weft_tuple *a, __u32 hook)
 {
-	struct weft_nat_key key = {};
+	__u32 zero = 0;
+	struct failover_scratch *x = bpf_map_lookup_elem(&weft_scratch, &zero);
 	struct weft_handshake *hs;
 	const struct weft_nat *nat;
 	struct weft_try *who;
@@ -154,7 +226,7 @@ static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, 
 	__u32 k;
 	int r;
 
-	if (!p || !t || !a)
+	if (!p || !t || !a || !x)
 		return IS_THE_END;
 	hs = bpf_map_lookup_elem(&weft_handshakes, t);
 	if (!hs)
@@ -167,13 +239,14 @@ static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, 
 	who->flags |= WEFT_TRY_F_REFUSED;
 	if (k != hs->aim)
 		return DROP; /* we are waiting for another one by now */
-	r = move_on(skb, t, WEFT_FAIL_REFUSED);
+	r = on_failure(skb, t, hs, WEFT_FAIL_REFUSED);
 	if (r == -1)
-		return IS_THE_END;
-	if (r < 0)
+		return aim_hopes(skb, t, hs) ? DROP : IS_THE_END;
+	if (r < 0 || *(volatile __u32 *)&hs->settled)
 		return DROP;
-	key.tuple = *t;
-	nat = bpf_map_lookup_elem(&weft_nat, &key);
+	x->key.tuple = *t;
+	x->key.back = 0;
+	nat = bpf_map_lookup_elem(&weft_nat, &x->key);
 	if (!nat)
 		return DROP;
 	if (!morph(skb, p, a, hs, nat))
@@ -184,12 +257,11 @@ static __noinline int on_refused(struct __sk_buff *skb, const struct packet *p, 
 	return DROP;
 }
 
-/* Try @k has answered the SYN. True: first, and so the connection is its. */
+/* Has the SYN been answered by @a? False: by another one before. */
 static __noinline int on_accepted(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_tuple *a)
 {
-	const struct weft_try *who, *holder;
 	struct weft_handshake *hs;
-	__u32 k, was, id, old;
+	__u32 k, was;
 
 	if (!t || !a)
 		return 1;
@@ -197,29 +269,13 @@ static __noinline int on_accepted(struct __sk_buff *skb, const struct weft_tuple
 	if (!hs)
 		return 1;
 	k = try_of(hs, a);
-	who = try_at(hs, k);
-	holder = try_at(hs, hs->holder);
-	if (!who || !holder)
+	if (!try_at(hs, k))
 		return 1;
 	was = __sync_val_compare_and_swap(&hs->settled, 0, k + 1);
 	if (was)
 		return was == k + 1;
-	if (hs->aim != k) {
-		hs->aim = (__u8)k;
-		aim_at(skb, t, hs, k);
-	}
-	if (who == holder)
-		return 1;
-	/* An earlier one after all: the place goes back to it, above its limit when need be. */
-	id = who->backend;
-	old = holder->backend;
-	if (endpoint_take_place(id, 0, 0, 1)) {
-		hs->gen = who->gen;
-		if (__sync_val_compare_and_swap(&hs->backend, old, id) == old)
-			endpoint_give_back(old, true);
-		else
-			endpoint_give_back(id, true);
-	}
+	if (!__sync_fetch_and_add(&hs->busy, 0))
+		settle(skb, t, hs);
 	return 1;
 }
 
@@ -334,10 +390,12 @@ static __noinline int on_icmp(struct __sk_buff *skb, const struct packet *p, __u
 			if (k != hs->aim)
 				return DROP;
 			/* There is no room in it for a SYN: the next one that TCP sends goes there. */
-			if (move_on(skb, &t, WEFT_FAIL_UNREACHABLE) != -1) {
+			if (on_failure(skb, &t, hs, WEFT_FAIL_UNREACHABLE) != -1) {
 				hs->flags |= WEFT_HANDSHAKE_F_CHOSEN;
 				return DROP;
 			}
+			if (aim_hopes(skb, &t, hs))
+				return DROP;
 		}
 	}
 	return nat ? icmp_translate(skb, p, &key.tuple, nat) : NEXT;

@@ -23,7 +23,9 @@ struct failover_scratch {
 	__u32 local;		  /* the next endpoint is at an address of this host */
 	struct weft_nat_key look;
 	struct weft_tuple known; /* the connection as its client's socket knows it */
-	__u32 pad3;
+	struct bpf_sock_tuple sock;
+	struct bpf_fib_lookup fib;
+	__u32 tcp[15], old[5]; /* headers */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -39,39 +41,49 @@ static __always_inline struct weft_try *try_at(struct weft_handshake *hs, __u64 
 	return i < WEFT_TRIES ? &hs->tried[i] : NULL;
 }
 
-/* Entries for both directions; x->nat is the forward one. */
-static __noinline int move_translate(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_handshake *hs,
-				     const struct weft_backend *b, struct failover_scratch *x)
+/* Has this host's @t->client a socket at @x->nat's port, which an answer of that endpoint would reach? */
+static __always_inline bool move_port_in_use(struct __sk_buff *skb, const struct weft_tuple *t,
+					     struct failover_scratch *x)
 {
-	struct weft_nat *nat, *back;
+	struct bpf_sock_tuple *ends = &x->sock;
+	__u32 len = sizeof(ends->ipv6);
+	struct bpf_sock *sk;
 
-	if (!t || !hs || !b || !x)
+	if (weft_addr_is_v4(&x->nat.server)) {
+		len = sizeof(ends->ipv4);
+		ends->ipv4.saddr = weft_addr_word(&x->nat.server, 3);
+		ends->ipv4.daddr = weft_addr_word(&t->client, 3);
+		ends->ipv4.sport = x->nat.server_port_be;
+		ends->ipv4.dport = x->nat.client_port_be;
+	} else {
+		__builtin_memcpy(ends->ipv6.saddr, &x->nat.server, 16);
+		__builtin_memcpy(ends->ipv6.daddr, &t->client, 16);
+		ends->ipv6.sport = x->nat.server_port_be;
+		ends->ipv6.dport = x->nat.client_port_be;
+	}
+	sk = bpf_skc_lookup_tcp(skb, ends, len, BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/* Puts x->nat and x->back in, at a client port that nobody uses. 0, or -1: there is no room. */
+static __noinline int move_enter(struct __sk_buff *skb, const struct weft_tuple *t, struct failover_scratch *x)
+{
+	struct weft_nat *nat;
+
+	if (!t || !x)
 		return -1;
 	nat = &x->nat;
-	back = &x->back;
-	__builtin_memset(nat, 0, sizeof(*nat));
-	__builtin_memset(back, 0, sizeof(*back));
 	__builtin_memset(&x->key, 0, sizeof(x->key));
-	nat->server = b->addr;
-	nat->server_port_be = b->port_be;
-	nat->ifindex = hs->ifindex;
-	nat->way = hs->way;
-	nat->local = (__u8)x->local;
-	if (hs->way == WEFT_WAY_INGRESS)
-		path_find_mac(skb, t, nat);
-	else
-		__builtin_memcpy(nat->mac, hs->mac, sizeof(nat->mac));
-	back->server = t->server;
-	back->server_port_be = t->server_port_be;
-	back->client_port_be = t->client_port_be;
-	back->ifindex = hs->ifindex;
-	back->way = hs->way;
-	__builtin_memcpy(back->mac, hs->mac, sizeof(back->mac));
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < PORT_DRAWS; i++) {
 		nat->client_port_be = bpf_htons((__u16)(PORT_LOW + weft_lb_scale(bpf_get_prandom_u32(), PORT_SPAN)));
+		if (nat->way == WEFT_WAY_EGRESS && move_port_in_use(skb, t, x))
+			continue;
 		nat_answer_key(t, nat, &x->key);
-		if (!nat_put(&x->key, back, BPF_NOEXIST))
+		if (!nat_put(&x->key, &x->back, BPF_NOEXIST))
 			continue;
 		x->key.tuple = *t;
 		x->key.back = 0;
@@ -85,6 +97,36 @@ static __noinline int move_translate(struct __sk_buff *skb, const struct weft_tu
 	return -1;
 }
 
+/* Entries for both directions; x->nat is the forward one. */
+static __noinline int move_translate(struct __sk_buff *skb, const struct weft_tuple *t, const struct weft_handshake *hs,
+				     const struct weft_backend *b, struct failover_scratch *x)
+{
+	struct weft_nat *nat, *back;
+
+	if (!t || !hs || !b || !x)
+		return -1;
+	nat = &x->nat;
+	back = &x->back;
+	__builtin_memset(nat, 0, sizeof(*nat));
+	__builtin_memset(back, 0, sizeof(*back));
+	nat->server = b->addr;
+	nat->server_port_be = b->port_be;
+	nat->ifindex = hs->ifindex;
+	nat->way = hs->way;
+	nat->local = (__u8)x->local;
+	if (hs->way == WEFT_WAY_INGRESS)
+		path_find_mac(skb, t, nat, &x->fib);
+	else
+		__builtin_memcpy(nat->mac, hs->mac, sizeof(nat->mac));
+	back->server = t->server;
+	back->server_port_be = t->server_port_be;
+	back->client_port_be = t->client_port_be;
+	back->ifindex = hs->ifindex;
+	back->way = hs->way;
+	__builtin_memcpy(back->mac, hs->mac, sizeof(back->mac));
+	return move_enter(skb, t, x);
+}
+
 static __always_inline enum weft_reason move_reason(__u32 failure)
 {
 	return failure == WEFT_FAIL_REFUSED	? WEFT_R_MOVED_REFUSED
@@ -92,13 +134,17 @@ static __always_inline enum weft_reason move_reason(__u32 failure)
 						: WEFT_R_MOVED_UNREACHABLE;
 }
 
-static __always_inline void move_account(const struct weft_handshake *hs, const struct weft_try *from, __u32 to,
-					 __u32 gen, __u32 failure)
+/* Returns 0. */
+static __noinline int move_account(const struct weft_handshake *hs, const struct weft_try *from, __u32 to, __u32 gen,
+				   __u32 failure)
 {
-	__u32 old = from->backend;
 	struct weft_bstate *state;
 	struct weft_edge *edge;
+	__u32 old;
 
+	if (!hs || !from)
+		return 0;
+	old = from->backend;
 	endpoint_give_back(old, true);
 	endpoint_failed(hs->service, old, from->gen, hs->caller, (enum weft_failure)failure, move_reason(failure),
 			true);
@@ -111,6 +157,7 @@ static __always_inline void move_account(const struct weft_handshake *hs, const 
 	edge = count_edge(hs->caller, hs->service, to, gen);
 	if (edge)
 		__sync_fetch_and_add(&edge->opened, 1);
+	return 0;
 }
 
 static __always_inline void tried_add(struct tried *t, __u32 id)

@@ -86,21 +86,21 @@ static __noinline int path_to(struct __sk_buff *skb, const struct weft_handshake
  * For pods on a bridge: the address that the client must send to, so that its packets do not go on to the endpoint that
  * failed. That of the next one when it hangs on the same bridge, else that of the host, which routes them.
  */
-static __noinline int path_find_mac(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_nat *nat)
+static __noinline int path_find_mac(struct __sk_buff *skb, const struct weft_tuple *t, struct weft_nat *nat,
+				    struct bpf_fib_lookup *fib)
 {
-	struct bpf_fib_lookup fib;
 	__u32 link;
 
-	if (!t || !nat)
+	if (!t || !nat || !fib)
 		return 0;
-	if (path_lookup(skb, nat->ifindex, &fib, &t->server, &t->client) != BPF_FIB_LKUP_RET_SUCCESS)
+	if (path_lookup(skb, nat->ifindex, fib, &t->server, &t->client) != BPF_FIB_LKUP_RET_SUCCESS)
 		return 0;
-	link = fib.ifindex;
-	__builtin_memcpy(nat->mac, fib.smac, 6);
+	link = fib->ifindex;
+	__builtin_memcpy(nat->mac, fib->smac, 6);
 	/* Through the host, conntrack would see half of a connection whose other half goes over the bridge. */
-	if (path_lookup(skb, nat->ifindex, &fib, &t->client, &nat->server) == BPF_FIB_LKUP_RET_SUCCESS &&
-	    fib.ifindex == link)
-		__builtin_memcpy(nat->mac, fib.dmac, 6);
+	if (path_lookup(skb, nat->ifindex, fib, &t->client, &nat->server) == BPF_FIB_LKUP_RET_SUCCESS &&
+	    fib->ifindex == link)
+		__builtin_memcpy(nat->mac, fib->dmac, 6);
 	return 0;
 }
 

@@ -49,41 +49,44 @@ static __noinline int backward(struct __sk_buff *skb, const struct packet *p, co
 static __noinline int morph(struct __sk_buff *skb, const struct packet *p, const struct weft_tuple *from,
 			    const struct weft_handshake *hs, const struct weft_nat *nat)
 {
-	__u32 tcp[15] = {}, old[5] = {};
-	__u32 len, check_at;
+	__u32 len, check_at, zero = 0;
+	struct failover_scratch *x = bpf_map_lookup_elem(&weft_scratch, &zero);
+	__u32 *tcp, *old;
 	__u64 tcp_len;
 	__be16 check;
 	__s64 diff;
 
-	if (!p || !from || !hs || !nat)
+	if (!p || !from || !hs || !nat || !x)
 		return -1;
+	tcp = x->tcp;
+	old = x->old;
 	check_at = p->l4 + TCP_CHECK_OFF;
 	len = hs->syn_len;
 	tcp_len = len - (p->v6 ? IPV6_LEN : IPV4_LEN);
-	if (len > WEFT_SYN_MAX || tcp_len < sizeof(old) || tcp_len > sizeof(tcp) || (tcp_len & 3) ||
-	    skb->len != p->l4 + sizeof(old) || bpf_skb_load_bytes(skb, p->l4, old, sizeof(old)))
+	if (len > WEFT_SYN_MAX || tcp_len < sizeof(x->old) || tcp_len > sizeof(x->tcp) || (tcp_len & 3) ||
+	    skb->len != p->l4 + sizeof(x->old) || bpf_skb_load_bytes(skb, p->l4, old, sizeof(x->old)))
 		return -1;
 	check = (__be16)(old[4] & 0xffff);
 	old[4] &= bpf_htonl(0x0000ffff);
 	if (p->v6)
-		__builtin_memcpy(tcp, hs->syn + IPV6_LEN, sizeof(tcp));
+		__builtin_memcpy(tcp, hs->syn + IPV6_LEN, sizeof(x->tcp));
 	else
-		__builtin_memcpy(tcp, hs->syn + IPV4_LEN, sizeof(tcp));
+		__builtin_memcpy(tcp, hs->syn + IPV4_LEN, sizeof(x->tcp));
 	tcp[0] = bpf_htonl((__u32)bpf_ntohs(nat->client_port_be) << 16 | bpf_ntohs(nat->server_port_be));
 	tcp[4] &= bpf_htonl(0x0000ffff);
 	asm volatile("" : "+r"(tcp_len));
-	if (tcp_len < sizeof(old) || tcp_len > sizeof(tcp))
+	if (tcp_len < sizeof(x->old) || tcp_len > sizeof(x->tcp))
 		return -1;
-	diff = bpf_csum_diff(old, sizeof(old), tcp, (__u32)tcp_len, 0);
+	diff = bpf_csum_diff(old, sizeof(x->old), tcp, (__u32)tcp_len, 0);
 	if (diff < 0 || bpf_skb_change_tail(skb, p->l3 + len, 0))
 		return -1;
 	*(__be16 *)&tcp[4] = check;
 	asm volatile("" : "+r"(tcp_len));
-	if (tcp_len < sizeof(old) || tcp_len > sizeof(tcp))
+	if (tcp_len < sizeof(x->old) || tcp_len > sizeof(x->tcp))
 		return -1;
 	if (bpf_skb_store_bytes(skb, p->l4, tcp, (__u32)tcp_len, 0) ||
 	    bpf_l4_csum_replace(skb, check_at, 0, (__u64)diff, 0) ||
-	    bpf_l4_csum_replace(skb, check_at, bpf_htons(sizeof(old)), bpf_htons((__u16)tcp_len), BPF_F_PSEUDO_HDR | 2))
+	    bpf_l4_csum_replace(skb, check_at, bpf_htons(sizeof(x->old)), bpf_htons((__u16)tcp_len), BPF_F_PSEUDO_HDR | 2))
 		return -1;
 	/* The pseudo header has the same sum whichever of its two addresses comes first. */
 	if (p->v6) {

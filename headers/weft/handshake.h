@@ -73,7 +73,7 @@ ABI_SIZE(struct weft_nat_key, 40);
 
 /* Value of weft_nat: what to write instead. */
 struct weft_nat {
-	struct bpf_timer timer; /* of the forward entry: removes both, when the connection is over for long enough */
+	struct bpf_timer timer; /* of the element with the key 0 only, which is no translation: removes what is over */
 	struct weft_addr server;
 	__be16 client_port_be, server_port_be;
 	__u32 ifindex; /* as of the handshake */
@@ -83,7 +83,9 @@ struct weft_nat {
 	__u8 mac[8]; /* pods: what the client must send to, zero: as it does; processes of the host: as of the handshake
 		      */
 	__u32 pad2;
+	__u64 over_ns; /* of the forward entry: when both are removed, because the connection has ended; 0: it has not
+			*/
 };
-ABI_SIZE(struct weft_nat, 56);
+ABI_SIZE(struct weft_nat, 64);
 
 #endif

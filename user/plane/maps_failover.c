@@ -33,6 +33,9 @@ static int each_nat(void *ctx, const void *key, const void *value)
 {
 	const struct translations *t = ctx;
 
+	/* The one that carries the timer is no translation. */
+	if (!((const struct weft_nat_key *)key)->tuple.client_port_be)
+		return 0;
 	return t->fn(t->ctx, key, value);
 }
 
