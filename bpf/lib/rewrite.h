@@ -86,7 +86,8 @@ static __noinline int morph(struct __sk_buff *skb, const struct packet *p, const
 		return -1;
 	if (bpf_skb_store_bytes(skb, p->l4, tcp, (__u32)tcp_len, 0) ||
 	    bpf_l4_csum_replace(skb, check_at, 0, (__u64)diff, 0) ||
-	    bpf_l4_csum_replace(skb, check_at, bpf_htons(sizeof(x->old)), bpf_htons((__u16)tcp_len), BPF_F_PSEUDO_HDR | 2))
+	    bpf_l4_csum_replace(skb, check_at, bpf_htons(sizeof(x->old)), bpf_htons((__u16)tcp_len),
+				BPF_F_PSEUDO_HDR | 2))
 		return -1;
 	/* The pseudo header has the same sum whichever of its two addresses comes first. */
 	if (p->v6) {
