@@ -200,7 +200,7 @@ START_TEST(the_example_is_valid)
 	ck_assert_msg(!config_load(path, &c, &e), "%s:%u: %s: %s", e.file, e.line, e.key, e.text);
 	ck_assert_int_eq(config_seal(c->model, &e), 0);
 	ck_assert_int_eq(config_fits(c->model, &c->limits, &e), 0);
-	ck_assert_uint_eq(c->model->nr, 3);
+	ck_assert_uint_eq(c->model->nr, 4);
 }
 END_TEST
 

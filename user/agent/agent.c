@@ -12,6 +12,7 @@
 
 #include "agent/drain.h"
 #include "agent/events.h"
+#include "agent/found.h"
 #include "agent/http.h"
 #include "agent/links.h"
 #include "agent/notify.h"
@@ -193,6 +194,7 @@ static int start_signals(struct agent *a)
 /* Everything up to the moment when the loop has the say. 0, or negative errno and the sentence has been said. */
 static int start(struct agent *a)
 {
+	_cleanup_(model_freep) struct model *written = NULL;
 	_cleanup_(model_freep) struct model *m = NULL;
 	struct reload_result res = { 0 };
 	const struct config *c = NULL;
@@ -201,7 +203,9 @@ static int start(struct agent *a)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	res.start_ns = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-	r = read_files(a, &c, &m);
+	r = read_files(a, &c, &written);
+	if (r == 0)
+		r = found_apply(a, c, &written, &m);
 	if (r == 0)
 		r = start_plane(a, c, &m, &res);
 	if (r < 0)
@@ -226,6 +230,7 @@ static void stop(struct agent *a)
 	for (size_t i = 0; i < sizeof(a->signal) / sizeof(a->signal[0]); i++)
 		uv_close((uv_handle_t *)&a->signal[i], NULL);
 	upkeep_done(a);
+	found_close(a);
 	agent_health_done(a);
 	links_done(a);
 	drain_done(a);

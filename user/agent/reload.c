@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/drain.h"
+#include "agent/found.h"
 #include "agent/outlier.h"
 #include "agent/links.h"
 #include "agent/notify.h"
@@ -129,6 +130,7 @@ int reload_first(struct agent *a, const struct config **ret_config, struct model
 	}
 	if (settings_take(&a->settings, a->options, c) < 0 || settings_take(&a->written, a->options, c) < 0)
 		return -ENOMEM;
+	a->config = c;
 	*ret_config = c;
 	*ret_model = MOVE(m, NULL);
 	return 0;
@@ -160,15 +162,49 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 	return 0;
 }
 
+/* Is @m what runs, object by object? */
+static bool is_same(const struct agent *a, const struct model *m)
+{
+	if (*a->last_error || !a->model || a->model->nr != m->nr)
+		return false;
+	return !m->nr || memcmp(a->model->services, m->services, m->nr * sizeof(*m->services)) == 0;
+}
+
 /* Services of untouched files are the same objects as before, so this needs no look at them. */
 static bool is_in_force(const struct agent *a, const struct model *m)
 {
 	unsigned parsed, files;
 
 	file_source_stats(a->source, &parsed, &files);
-	if (parsed || *a->last_error || !a->model || a->model->nr != m->nr)
-		return false;
-	return !m->nr || memcmp(a->model->services, m->services, m->nr * sizeof(*m->services)) == 0;
+	return !parsed && is_same(a, m);
+}
+
+static int publish_fitting(struct agent *a, struct model **m, struct reload_result *res, struct config_error *e,
+			   struct plane_error *pe)
+{
+	int r;
+
+	r = config_fits(*m, &a->settings.limits, e);
+	return r < 0 ? r : reload_apply(a, a->config, m, res, pe);
+}
+
+/* Lays what is found over @written, and publishes. As read_and_apply(). */
+static int apply_found(struct agent *a, const struct config *c, struct model **written, struct reload_result *res,
+		       char *text, size_t len)
+{
+	_cleanup_(freep) struct config_error *e = calloc(1, sizeof(*e));
+	_cleanup_(model_freep) struct model *m = NULL;
+	struct plane_error pe = { "" };
+	int r;
+
+	r = e ? found_apply(a, c, written, &m) : -ENOMEM;
+	if (r == 0 && is_in_force(a, m))
+		return 1;
+	if (r == 0)
+		r = publish_fitting(a, &m, res, e, &pe);
+	if (r < 0)
+		snprintf(text, len, "%s", e && *e->text ? e->text : *pe.text ? pe.text : log_strerror(r));
+	return r;
 }
 
 /* Reads, compares, publishes. 0; 1 when there was nothing to do; or negative errno and @text says why. */
@@ -177,7 +213,6 @@ static int read_and_apply(struct agent *a, const char *const *changed, struct re
 {
 	_cleanup_(freep) struct config_error *e = calloc(1, sizeof(*e));
 	_cleanup_(model_freep) struct model *m = NULL;
-	struct plane_error pe = { "" };
 	const struct config *c;
 	int r;
 
@@ -186,6 +221,7 @@ static int read_and_apply(struct agent *a, const char *const *changed, struct re
 		return -ENOMEM;
 	r = changed ? file_source_read_changed(a->source, changed, &c, &m, e) : file_source_read(a->source, &c, &m, e);
 	if (r == 0) {
+		a->config = c; /* the one before is no more */
 		note_settings(a, c);
 		r = config_fits(m, &a->settings.limits, e);
 	}
@@ -194,12 +230,34 @@ static int read_and_apply(struct agent *a, const char *const *changed, struct re
 		return r;
 	}
 	links_apply(a, c);
-	if (is_in_force(a, m))
-		return 1;
-	r = reload_apply(a, c, &m, res, &pe);
+	return apply_found(a, c, &m, res, text, len);
+}
+
+/* A registry has news. What it says and does not fit leaves all as it is. */
+void reload_found(struct agent *a)
+{
+	_cleanup_(freep) struct config_error *e = calloc(1, sizeof(*e));
+	_cleanup_(model_freep) struct model *m = NULL;
+	struct reload_result res = { .start_ns = now_ns() };
+	struct plane_error pe = { "" };
+	char text[sizeof(a->last_error)];
+	int r;
+
+	if (!e || !a->written_model)
+		return;
+	r = discovery_model(a->discovery, a->written_model, &m);
+	if (r == 0 && is_same(a, m))
+		return;
+	if (r == 0)
+		r = publish_fitting(a, &m, &res, e, &pe);
 	if (r < 0)
-		snprintf(text, len, "%s", *pe.text ? pe.text : log_strerror(r));
-	return r;
+		snprintf(text, sizeof(text), "%s", *e->text ? e->text : *pe.text ? pe.text : log_strerror(r));
+	if (r < 0)
+		reload_failed(a, text, RELOAD_RETRY);
+	else if (is_change(&res.change))
+		say_change(&res.change, res.seconds);
+	if (r == 0)
+		notify_status(agent_summary(a, text, sizeof(text)));
 }
 
 static void reload_once(struct agent *a, const char *const *changed, enum reload_why why)

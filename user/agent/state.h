@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/health.h"
 #include "agent/settings.h"
+#include "discovery/discovery.h"
 #include "discovery/file.h"
 #include "plane/plane.h"
 #include "telemetry/metrics.h"
@@ -27,9 +28,14 @@ struct agent {
 	uv_timer_t reclaim_timer, audit_timer, retry_timer, watchdog_timer, fold_timer;
 
 	struct file_source *source;
-	struct settings settings; /* in force */
-	struct settings written;  /* as the file had them when it was last read */
-	struct model *model;	  /* in force; NULL after a failure: unknown */
+	struct settings settings;    /* in force */
+	struct settings written;     /* as the file had them when it was last read */
+	struct model *model;	     /* in force; NULL after a failure: unknown */
+	struct discovery *discovery; /* NULL: no registry was ever named */
+	struct model *written_model; /* with discovery: what the files say */
+	const struct config *config; /* of the last good read; the source's */
+	uv_timer_t found_timer;	     /* with discovery */
+	uint64_t found_rest_until;
 	struct plane *plane;
 	struct watch *watch;
 	struct http *http;
@@ -78,6 +84,9 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 void reload_failed(struct agent *a, const char *text, enum reload_why why);
 /* Reads what changed (@changed NULL: looks at everything) and publishes the difference. */
 void reload(struct agent *a, const char *const *changed, enum reload_why why);
+
+/* Something was found: publishes the difference. */
+void reload_found(struct agent *a);
 
 /* ---- upkeep.c: what is done from time to time ---- */
 void upkeep_init(struct agent *a);

@@ -14,10 +14,28 @@ static void free_texts(char **texts)
 	free(texts);
 }
 
+static void free_registries(struct config *c)
+{
+	for (size_t i = 0; i < c->nr_registries; i++) {
+		free(c->registries[i].name);
+		free(c->registries[i].type);
+		options_done(&c->registries[i].options);
+	}
+	free(c->registries);
+	for (size_t i = 0; i < c->nr_announcements; i++) {
+		free(c->announcements[i].name);
+		free(c->announcements[i].registry);
+		health_check_done(&c->announcements[i].check);
+		options_done(&c->announcements[i].options);
+	}
+	free(c->announcements);
+}
+
 void config_free(struct config *c)
 {
 	if (!c)
 		return;
+	free_registries(c);
 	free_texts(c->sources);
 	free_texts(c->links_include);
 	free_texts(c->links_exclude);

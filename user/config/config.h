@@ -27,6 +27,25 @@ struct config_limits { /* map capacities; WEFT_DEF_* when not given */
 	uint32_t services, frontends, specs, backends, slots, affinity, edges, handshakes, nat;
 };
 
+/* A registry that services and `register:` refer to by name. */
+struct registry_config {
+	char *name;		/* [a-z0-9][a-z0-9.-]{0,62} */
+	char *type;		/* "zookeeper" */
+	struct options options; /* "name" and "type" among them */
+	unsigned line;
+};
+
+/* A local endpoint that a registry is told of. */
+struct register_config {
+	char *name; /* of the service, for messages; and the default for keys that name it in the registry */
+	char *registry;
+	struct weft_addr addr;
+	uint16_t port;
+	struct health_check check; /* type NONE: up as long as the agent runs */
+	struct options options;
+	unsigned line;
+};
+
 struct config {
 	char *file;		     /* as given */
 	char *instance;		     /* "default"; [a-z0-9][a-z0-9-]{0,31} */
@@ -42,6 +61,10 @@ struct config {
 	char *zone;	      /* of this node; NULL: not given */
 	char **links_include; /* patterns of network links that failover works on; NULL terminated; default "*" */
 	char **links_exclude; /* and of those that it does not, all the same; default none */
+	struct registry_config *registries;
+	size_t nr_registries;
+	struct register_config *announcements; /* `register:` */
+	size_t nr_announcements;
 	char **sources; /* glob patterns of service files, made absolute against the folder of @file; NULL terminated */
 	struct model *model; /* the services written in the file itself; not sealed */
 };
@@ -68,12 +91,18 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 /* Seals @m; names that collide become a config_error naming both places. */
 int config_seal(struct model *m, struct config_error *ret_error);
 
+/* Does the registry of each source exist, and know its keys? 0 or -EINVAL with *ret_error. */
+int config_check_registries(const struct config *c, const struct model *m, struct config_error *ret_error);
+
 /* Refuses what does not fit @limits. 0 or -E2BIG with *ret_error. */
 int config_fits(const struct model *m, const struct config_limits *limits, struct config_error *ret_error);
 
 /* The normal form: every setting written out, sorted; reading it back yields an equal config. For --check -v and golden
  * tests. */
 void config_dump(const struct config *c, const struct model *m, FILE *out);
+
+/* Only the services of @m, as a service file, without what they discover. */
+void config_dump_services(const struct model *m, FILE *out);
 
 /* @pattern against the folder of @file, absolute and without "//" and "/./". 0, -ENOMEM or -ENOENT (no current folder).
  */

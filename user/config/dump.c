@@ -124,7 +124,8 @@ static void dump_endpoint(const struct endpoint *e, FILE *out)
 	fprintf(out, "ready: %s}\n", word(!e->unready));
 }
 
-static void dump_service(const struct service *s, FILE *out)
+/* @c NULL: without what it discovers. */
+static void dump_service(const struct config *c, const struct service *s, FILE *out)
 {
 	char text[ADDR_TEXT_LEN];
 
@@ -143,11 +144,20 @@ static void dump_service(const struct service *s, FILE *out)
 	fprintf(out, "    endpoints:%s\n", s->nr_endpoints ? "" : " []");
 	for (size_t i = 0; i < s->nr_endpoints; i++)
 		dump_endpoint(&s->endpoints[i], out);
+	if (c)
+		dump_discover(c, s, out);
 }
 
 static int compare(const void *a, const void *b)
 {
 	return strcmp((*(const struct service *const *)a)->name, (*(const struct service *const *)b)->name);
+}
+
+void config_dump_services(const struct model *m, FILE *out)
+{
+	fprintf(out, "services:%s\n", m->nr ? "" : " []");
+	for (size_t i = 0; i < m->nr; i++)
+		dump_service(NULL, m->services[i], out);
 }
 
 void config_dump(const struct config *c, const struct model *m, FILE *out)
@@ -160,7 +170,8 @@ void config_dump(const struct config *c, const struct model *m, FILE *out)
 		memcpy(sorted, m->services, m->nr * sizeof(const struct service *));
 	qsort(sorted, m->nr, sizeof(const struct service *), compare);
 	dump_settings(c, m != c->model, out);
+	dump_registries(c, out);
 	fprintf(out, "services:%s\n", m->nr ? "" : " []");
 	for (size_t i = 0; i < m->nr; i++)
-		dump_service(sorted[i], out);
+		dump_service(c, sorted[i], out);
 }

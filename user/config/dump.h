@@ -5,10 +5,13 @@
 
 #include <stdio.h>
 
-#include "model/service.h"
+#include "config/config.h"
 
 /* A quoted scalar. Control characters were refused when it was read. */
 void dump_text(FILE *out, const char *text);
 void dump_resilience(const struct service *s, FILE *out);
+void dump_check(const struct health_check *c, FILE *out); /* as a key of something that is indented by four */
+void dump_registries(const struct config *c, FILE *out);
+void dump_discover(const struct config *c, const struct service *s, FILE *out);
 
 #endif

@@ -106,7 +106,7 @@ static void dump_command(char *const *command, FILE *out)
 	fprintf(out, "]\n");
 }
 
-static void dump_check(const struct health_check *c, FILE *out)
+void dump_check(const struct health_check *c, FILE *out)
 {
 	if (c->type == HEALTH_NONE) {
 		fprintf(out, "    health-check: off\n");

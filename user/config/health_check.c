@@ -6,7 +6,7 @@
 
 #include "config/error.h"
 #include "config/scalar.h"
-#include "config/services.h"
+#include "config/registries.h"
 
 #define NR(a)	      (sizeof(a) / sizeof((a)[0]))
 #define INTERVAL_MIN  10u
@@ -301,12 +301,11 @@ static int finish_check(struct reader *rd, struct check_reading *x, unsigned lin
 	return 0;
 }
 
-int service_read_health_check(struct reader *rd, void *into)
+int health_check_read(struct reader *rd, struct health_check *c)
 {
-	struct services_reading *x = into;
-	struct check_reading reading = { .c = &x->service->check };
+	struct check_reading reading = { .c = c };
 	struct reader_field fields[NR(keys)];
-	unsigned line = x->lines[KEY_CHECK] = reader_line(rd);
+	unsigned line = reader_line(rd);
 	int r;
 
 	if (scalar_is_off(rd))
@@ -315,4 +314,12 @@ int service_read_health_check(struct reader *rd, void *into)
 		fields[i] = (struct reader_field){ keys[i].field.key, read_noting };
 	r = reader_at_word(rd) ? read_type(rd, &reading) : reader_mapping(rd, fields, NR(fields), &reading);
 	return r ? r : finish_check(rd, &reading, line);
+}
+
+int service_read_health_check(struct reader *rd, void *into)
+{
+	struct services_reading *x = into;
+
+	x->lines[KEY_CHECK] = reader_line(rd);
+	return health_check_read(rd, &x->service->check);
 }

@@ -90,7 +90,7 @@ char *duration_format(uint32_t ms, char *text, size_t len)
 	return text;
 }
 
-static bool parse_duration(const char *text, uint64_t *ret)
+bool duration_parse(const char *text, uint64_t *ret_ms)
 {
 	const char *unit;
 	uint64_t n = 0;
@@ -98,7 +98,7 @@ static bool parse_duration(const char *text, uint64_t *ret)
 	unit = parse_digits(text, &n);
 	for (size_t i = 0; unit && i < NR(units); i++)
 		if (!strcmp(unit, units[i].name)) {
-			*ret = n * units[i].ms;
+			*ret_ms = n * units[i].ms;
 			return true;
 		}
 	return false;
@@ -119,7 +119,7 @@ int scalar_duration(struct reader *rd, uint32_t min_ms, uint32_t max_ms, bool ze
 		*ret_ms = 0;
 		return 0;
 	}
-	if (!parse_duration(text, &ms))
+	if (!duration_parse(text, &ms))
 		return reader_fail(rd, "must be a time such as 500ms, 30s, 5m, 3h or 1d, not %s", quote(text, &q));
 	if (ms < min_ms || ms > max_ms)
 		return reader_fail(rd, "must be from %s to %s%s, not %s", duration_format(min_ms, min, sizeof(min)),

@@ -9,6 +9,8 @@ int scalar_number(struct reader *rd, uint32_t min, uint32_t max, uint32_t *ret);
 int scalar_bool(struct reader *rd, bool *ret);
 /* Integer and ms, s, m, h or d; 0..: @zero allows "0" and "off" as 0. */
 int scalar_duration(struct reader *rd, uint32_t min_ms, uint32_t max_ms, bool zero, uint32_t *ret_ms);
+/* "30s" in ms. False: it is none. */
+bool duration_parse(const char *text, uint64_t *ret_ms);
 /* "on" or "off". */
 int scalar_switch(struct reader *rd, bool *ret);
 /* A number, or "off" as 0; @min > 0. */

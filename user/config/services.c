@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "config/error.h"
+#include "config/registries.h"
 #include "config/scalar.h"
 #include "config/services.h"
 
@@ -103,6 +104,8 @@ static const struct reader_field service_fields[] = {
 	{ "breaker", service_read_breaker },
 	{ "health-check", service_read_health_check },
 	{ "endpoints", service_read_endpoints },
+	{ "discover", service_read_discover },
+	{ "combine", service_read_combine },
 };
 
 /* The frontends are of one family? Endpoints are held against the first one. */

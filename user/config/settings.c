@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "config/error.h"
 #include "config/input.h"
+#include "config/registries.h"
 #include "config/scalar.h"
 #include "config/services.h"
 #include "config/settings.h"
@@ -216,11 +217,22 @@ static int read_interfaces(struct reader *rd, void *into)
 	return settings_read_interfaces(rd, ((struct settings_reading *)into)->config);
 }
 
+static int read_registries(struct reader *rd, void *into)
+{
+	return settings_read_registries(rd, ((struct settings_reading *)into)->config);
+}
+
+static int read_register(struct reader *rd, void *into)
+{
+	return settings_read_register(rd, ((struct settings_reading *)into)->config);
+}
+
 static const struct reader_field settings_fields[] = {
 	{ "instance", read_instance }, { "cgroup", read_cgroup },     { "bpffs", read_bpffs },
 	{ "socket", read_socket },     { "metrics", read_metrics },   { "audit", read_audit },
 	{ "limits", read_limits },     { "zone", read_zone },	      { "interfaces", read_interfaces },
-	{ "sources", read_sources },   { "services", read_services },
+	{ "sources", read_sources },   { "services", read_services }, { "registries", read_registries },
+	{ "register", read_register },
 };
 
 static int fail_memory(const char *name, struct config_error *ret_error)
@@ -250,6 +262,8 @@ static int read_settings(const char *name, struct reader_input *input, struct co
 	CONFIG_LIMITS(X)
 #undef X
 	r = reader_document(name, input, settings_fields, NR(settings_fields), &x, ret_error);
+	if (!r)
+		r = config_finish_registries(c, ret_error);
 	if (r)
 		return r;
 	if (config_set_defaults(c))

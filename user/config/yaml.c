@@ -298,6 +298,87 @@ int reader_mapping(struct reader *rd, const struct reader_field *fields, size_t 
 	}
 }
 
+struct option_reading {
+	struct options *options;
+	const char *key;
+	unsigned line;
+};
+
+static int read_option_word(struct reader *rd, void *into)
+{
+	struct option_reading *x = into;
+	const char *text = NULL;
+	int r;
+
+	r = reader_word(rd, &text);
+	if (r)
+		return r;
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return reader_fail(rd, "a control character");
+	return options_add(x->options, x->key, text, x->line) ? reader_fail_memory(rd) : 0;
+}
+
+static int read_option(struct reader *rd, struct options *o, const char *key, unsigned line)
+{
+	struct option_reading x = { .options = o, .key = key, .line = line };
+
+	if (options_find(o, key))
+		return reader_fail(rd, "is there twice");
+	if (rd->event.type == YAML_MAPPING_START_EVENT || at_null(rd))
+		return fail_kind(rd, "a word or a list");
+	if (reader_at_word(rd))
+		return read_option_word(rd, &x);
+	/* An empty list is written, too. */
+	if (options_add(o, key, NULL, line))
+		return reader_fail_memory(rd);
+	return reader_list(rd, read_option_word, &x);
+}
+
+/* Which of @fields is the key that is the current event? @nr: none. */
+static size_t which_field(const struct reader *rd, const struct reader_field *fields, size_t nr)
+{
+	size_t i = 0;
+
+	while (i < nr && strcmp(fields[i].key, (const char *)rd->event.data.scalar.value))
+		i++;
+	return i;
+}
+
+int reader_options(struct reader *rd, const struct reader_field *fields, size_t nr, void *into, struct options *o)
+{
+	uint32_t seen = 0;
+	int r;
+
+	if (rd->event.type != YAML_MAPPING_START_EVENT)
+		return fail_kind(rd, "a mapping");
+	if (rd->depth == READER_DEPTH)
+		return reader_fail(rd, "nested too deep");
+	for (;;) {
+		char key[64] = "";
+		size_t i;
+
+		r = reader_next(rd);
+		if (r || rd->event.type == YAML_MAPPING_END_EVENT)
+			return r;
+		if (!reader_at_word(rd))
+			return reader_fail(rd, "a key must be a word, not a list or a mapping");
+		i = which_field(rd, fields, nr);
+		if (i < nr)
+			r = find_field(rd, fields, nr, &seen, &i);
+		if (r)
+			return r;
+		snprintf(key, sizeof(key), "%s", (const char *)rd->event.data.scalar.value);
+		rd->path[rd->depth++] = (struct reader_step){ .key = key };
+		r = reader_next(rd);
+		if (!r)
+			r = i < nr ? fields[i].read(rd, into) : read_option(rd, o, key, reader_line(rd));
+		if (r)
+			return r;
+		rd->depth--;
+	}
+}
+
 int reader_list(struct reader *rd, reader_fn *item, void *into)
 {
 	size_t i = 0;

@@ -55,6 +55,11 @@ int reader_document(const char *name, struct reader_input *input, const struct r
 		    void *into, struct config_error *ret_error);
 
 int reader_mapping(struct reader *rd, const struct reader_field *fields, size_t nr, void *into);
+/*
+ * A mapping whose keys are not known yet: words and lists of words go to @o, keys of @fields (there may be none) are
+ * read by those.
+ */
+int reader_options(struct reader *rd, const struct reader_field *fields, size_t nr, void *into, struct options *o);
 int reader_list(struct reader *rd, reader_fn *item, void *into); /* nothing at all is an empty list */
 int reader_word(struct reader *rd, const char **ret);		 /* text of a scalar, until the next event */
 

@@ -345,6 +345,8 @@ static int read_source(struct file_source *s, const char *const *changed, const 
 		r = build(s, &a, ret_error);
 	if (!r)
 		r = check_limits(s, &a, ret_error);
+	if (!r)
+		r = config_check_registries(a.config ? a.config : s->config, a.model, ret_error);
 	return r ? r : commit(s, &a, !changed, ret_config, ret_model, ret_error);
 }
 

@@ -49,6 +49,9 @@ void service_unref(struct service *s)
 	if (!s || --s->refs)
 		return;
 	health_check_done(&s->check);
+	for (size_t i = 0; i < s->nr_sources; i++)
+		source_done(&s->sources[i]);
+	free(s->sources);
 	free(s->name);
 	free(s->frontends);
 	free(s->endpoints);
@@ -192,5 +195,6 @@ bool service_equal(const struct service *a, const struct service *b)
 		return true;
 	return a->proto == b->proto && a->lb == b->lb && a->hash_by == b->hash_by && a->affinity == b->affinity &&
 	       a->affinity_ms == b->affinity_ms && a->maglev_size == b->maglev_size && !strcmp(a->name, b->name) &&
-	       resilience_equal(a, b) && frontends_equal(a, b) && endpoints_equal(a, b);
+	       a->combine == b->combine && resilience_equal(a, b) && frontends_equal(a, b) && endpoints_equal(a, b) &&
+	       sources_equal(a->sources, a->nr_sources, b->sources, b->nr_sources);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "model/resilience.h"
+#include "model/source.h"
 #include "weft/abi.h"
 
 struct endpoint {
@@ -53,6 +54,10 @@ struct service {
 	size_t nr_endpoints;
 	uint32_t frontends_capacity, endpoints_capacity; /* of the arrays; 0: as many as there are */
 
+	struct source *sources; /* registries that name more endpoints; those above are the file's own */
+	size_t nr_sources;
+	uint8_t combine; /* enum combine */
+
 	char *file;    /* where it was written; for messages */
 	unsigned line; /* 1.. */
 
@@ -66,6 +71,9 @@ static inline void service_unrefp(struct service **s)
 {
 	service_unref(*s);
 }
+
+/* A copy without endpoints; NULL: no memory. */
+struct service *service_clone(const struct service *s);
 
 /* Add at the end; 0 or -ENOMEM. service_sort() must follow before the service is used. */
 int service_add_frontend(struct service *s, const struct frontend *f);

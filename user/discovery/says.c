@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What providers say besides what they found: signs of life, failures, oddities. Each failure is logged once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "discovery/inside.h"
+
+#define SECRET_MOST (64 * 1024)
+
+void registry_heard(struct registry *r)
+{
+	r->seen.heard_ns = discovery_now_ns();
+	if (!r->failing)
+		return;
+	r->failing = false;
+	*r->error = '\0';
+	log_msg(LOG_L_INFO, "registry %s answers again", r->name);
+}
+
+void registry_failed(struct registry *r, const char *fmt, ...)
+{
+	char text[sizeof(r->error)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->seen.failures++;
+	if (!r->failing || strcmp(r->error, text))
+		log_msg(LOG_L_WARNING, "registry %s: %s; keeping what is known", r->name, text);
+	r->failing = true;
+	memcpy(r->error, text, sizeof(text));
+}
+
+void lookup_failed(struct lookup *l, const char *fmt, ...)
+{
+	char text[sizeof(l->error)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	l->registry->seen.failures++;
+	if (!l->failing || strcmp(l->error, text))
+		log_msg(LOG_L_WARNING, "registry %s, service %s: %s; keeping what is known", l->registry->name,
+			l->service, text);
+	l->failing = true;
+	memcpy(l->error, text, sizeof(text));
+}
+
+void registry_odd(struct registry *r, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->seen.odd++;
+	log_msg(LOG_L_DEBUG, "registry %s: %s", r->name, text);
+}
+
+void lookup_odd(struct lookup *l, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	l->registry->seen.odd++;
+	log_msg(LOG_L_DEBUG, "registry %s, service %s: %s", l->registry->name, l->service, text);
+}
+
+char *secret_read(const char *path)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	text = malloc(SECRET_MOST + 1);
+	if (!text)
+		return NULL;
+	while ((n = read(fd, text + len, SECRET_MOST + 1 - len)) > 0) {
+		len += (size_t)n;
+		if (len > SECRET_MOST) {
+			errno = EFBIG;
+			return NULL;
+		}
+	}
+	if (n < 0)
+		return NULL;
+	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	text[len] = '\0';
+	return MOVE(text, NULL);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#include <stddef.h>
+
+#include "registry/providers.h"
+
+const struct provider *const providers[] = {
+	NULL,
+};
