@@ -18,6 +18,7 @@
 #include "agent/notify.h"
 #include "agent/outlier.h"
 #include "agent/privs.h"
+#include "agent/register.h"
 #include "agent/state.h"
 #include "agent/watch.h"
 #include "base/cleanup.h"
@@ -220,6 +221,7 @@ static int start(struct agent *a)
 	if (r < 0)
 		return log_err(r, "cannot give up capabilities");
 	drain_look(a);
+	register_apply(a, c);
 	say_started(a);
 	malloc_trim(0);
 	return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/found.h"
+#include "agent/register.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "registry/providers.h"
@@ -80,6 +81,8 @@ int found_apply(struct agent *a, const struct config *c, struct model **written,
 		return r;
 	model_free(MOVE(a->written_model, NULL));
 	a->written_model = MOVE(*written, NULL);
+	if (a->plane)
+		register_apply(a, c);
 	return 0;
 }
 
@@ -87,6 +90,7 @@ void found_close(struct agent *a)
 {
 	if (!a->discovery)
 		return;
+	register_done(a);
 	uv_close((uv_handle_t *)&a->found_timer, NULL);
 	discovery_close(MOVE(a->discovery, NULL), NULL, NULL);
 	model_free(MOVE(a->written_model, NULL));

@@ -43,8 +43,9 @@ struct agent {
 	struct drainer *drainer; /* NULL: before the first look */
 	struct health *health;	 /* NULL: no service ever asked for checks */
 	struct health_said health_said;
-	struct events *events;	 /* NULL: no memory */
-	struct outlier *outlier; /* likewise */
+	struct health *register_health; /* NULL: nothing that is registered is checked */
+	struct events *events;		/* NULL: no memory */
+	struct outlier *outlier;	/* likewise */
 
 	struct metrics_agent seen;
 	struct metrics_options metrics; /* .format and .agent are the request's */

@@ -219,8 +219,10 @@ static int check_announcement(const struct config *c, size_t i, struct config_er
 				 !*a->name	 ? "name"
 				 : !*a->registry ? "registry"
 						 : "address");
-	if (strlen(a->name) >= WEFT_NAME_LEN)
-		return error_set(e, -EINVAL, c->file, a->line, key, "a name of %zu bytes is too long", strlen(a->name));
+	if (strlen(a->name) >= WEFT_NAME_LEN || strpbrk(a->name, " \"'`\\"))
+		return error_set(e, -EINVAL, c->file, a->line, key,
+				 "a name is 1 to %d bytes without blanks, quotes and backslashes; not %s",
+				 WEFT_NAME_LEN - 1, quote(a->name, &q));
 	if (addr_port_parse(address, &a->addr, &a->port))
 		return error_set(e, -EINVAL, c->file, a->line, key,
 				 "address must be ADDRESS:PORT such as 10.0.0.5:8080, which others reach it by; not %s",

@@ -54,8 +54,9 @@ int discovery_new(const struct discovery_options *o, struct discovery **ret)
 	}
 	uv_timer_init(o->loop, &d->changed_timer);
 	uv_timer_init(o->loop, &d->save_timer);
-	d->changed_timer.data = d->save_timer.data = d;
-	d->handles = 3; /* both timers, and the HTTP client */
+	uv_timer_init(o->loop, &d->announce_timer);
+	d->changed_timer.data = d->save_timer.data = d->announce_timer.data = d;
+	d->handles = 4; /* the timers, and the HTTP client */
 	state_load_sources(d);
 	state_start(d);
 	*ret = d;
@@ -69,6 +70,8 @@ int discovery_configure(struct discovery *d, const struct config *c, const struc
 	r = registries_configure(d, c);
 	if (!r)
 		r = sources_configure(d, written);
+	if (!r)
+		r = announcements_configure(d, c);
 	if (!r)
 		registries_open(d);
 	return r;
@@ -154,6 +157,7 @@ static void finish(struct discovery *d)
 	model_free(d->prior_sources);
 	free(d->registries);
 	free(d->subjects);
+	free(d->announcements);
 	free(d->zone);
 	free(d->state_dir);
 	free(d);
@@ -185,6 +189,7 @@ void discovery_may_end(struct discovery *d)
 	http_client_free(MOVE(d->http, NULL), on_http_closed, d);
 	uv_close((uv_handle_t *)&d->changed_timer, on_handle_closed);
 	uv_close((uv_handle_t *)&d->save_timer, on_handle_closed);
+	uv_close((uv_handle_t *)&d->announce_timer, on_handle_closed);
 }
 
 void discovery_close(struct discovery *d, void (*closed)(void *ctx), void *ctx)
@@ -194,6 +199,7 @@ void discovery_close(struct discovery *d, void (*closed)(void *ctx), void *ctx)
 	d->closed = closed;
 	d->closed_ctx = ctx;
 	sources_close(d);
+	announcements_close(d);
 	registries_close(d);
 	discovery_may_end(d);
 }

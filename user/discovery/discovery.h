@@ -43,6 +43,12 @@ int discovery_model(struct discovery *d, const struct model *written, struct mod
 /* Closes everything; @closed runs when no handle is left. Not again from then on. */
 void discovery_close(struct discovery *d, void (*closed)(void *ctx), void *ctx);
 
+/*
+ * Tells whether what `register:` says of @name at this address is up. Before the first call for it nothing is written
+ * anywhere; what an agent before this one wrote stays until then.
+ */
+void discovery_set_up(struct discovery *d, const char *name, const struct weft_addr *addr, uint16_t port, bool up);
+
 /* Writes what was found to state_dir when it changed. Called by itself every few seconds, and when it closes. */
 void discovery_save(struct discovery *d);
 
@@ -73,9 +79,20 @@ struct registry_view {
 	size_t sources, services; /* sources that ask it; whole services it yields */
 };
 
+struct announcement_view {
+	const char *service, *registry, *type;
+	struct weft_addr addr;
+	uint16_t port;
+	bool known, up;	   /* known: a check has said */
+	bool written;	   /* the registry has what up says */
+	const char *error; /* "" unless failing */
+};
+
 /* Call @fn for each; it must not call back into discovery. Non-zero ends the walk and is returned. */
 int discovery_each_registry(const struct discovery *d, int (*fn)(void *ctx, const struct registry_view *v), void *ctx);
 int discovery_each_source(const struct discovery *d, int (*fn)(void *ctx, const struct source_view *v), void *ctx);
+int discovery_each_announcement(const struct discovery *d, int (*fn)(void *ctx, const struct announcement_view *v),
+				void *ctx);
 /* Have all sources and registries of whole services answered at least once? */
 bool discovery_settled(const struct discovery *d);
 

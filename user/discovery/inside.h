@@ -40,11 +40,26 @@ struct registry_core {
 	struct registry *registry; /* NULL: could not be opened */
 	char *name, *type;
 	struct options options;
-	size_t lookups; /* that run or are being stopped */
+	size_t lookups; /* and announcements, that run or are being stopped */
 	bool closing, syncing, synced;
 	bool unwanted; /* closing, but nobody was told yet */
 	struct service_list services;
 	char error[256]; /* why it could not be opened */
+};
+
+/* An entry of `register:`. */
+struct announcement_core {
+	struct discovery *discovery;	   /* NULL: no longer wanted */
+	struct announcement *announcement; /* NULL: its registry is not open, or nothing is known yet */
+	char *name, *registry;
+	struct options options;
+	struct weft_addr addr;
+	uint16_t port;
+	struct label *labels; /* point into words */
+	char **words;
+	size_t nr_labels;
+	bool known, up, written;
+	struct pace pace; /* of changes */
 };
 
 struct discovery {
@@ -55,6 +70,9 @@ struct discovery {
 	size_t nr_registries;
 	struct subject *subjects; /* sorted by name */
 	size_t nr_subjects;
+	struct announcement_core **announcements;
+	size_t nr_announcements;
+	uv_timer_t announce_timer;   /* of changes that came too fast */
 	struct model *prior_sources; /* of the process before; NULL: none or no longer needed */
 	uv_timer_t changed_timer, save_timer;
 	bool changed, unsaved, closing;
@@ -83,6 +101,12 @@ int subject_merge(struct subject *s);	 /* 0 or -ENOMEM */
 void sources_close(struct discovery *d);
 /* Stops those that ask @g, which closes; their found state stays. */
 void sources_leave(struct discovery *d, struct registry_core *g);
+
+/* ---- announce.c ---- */
+int announcements_configure(struct discovery *d, const struct config *c);
+void announcements_start(struct discovery *d);				/* those that can */
+void announcements_leave(struct discovery *d, struct registry_core *g); /* @g closes */
+void announcements_close(struct discovery *d);
 
 /* ---- registries.c ---- */
 int registries_configure(struct discovery *d, const struct config *c);

@@ -67,6 +67,7 @@ static void begin_close(struct registry_core *g)
 	g->lookups++; /* not before all have been told */
 	if (!g->discovery->closing)
 		sources_leave(g->discovery, g);
+	announcements_leave(g->discovery, g);
 	g->lookups--;
 	registry_may_close(g);
 }
@@ -182,6 +183,7 @@ void registries_open(struct discovery *d)
 		if (!d->registries[i]->closing && !d->registries[i]->registry && !*d->registries[i]->error)
 			open_one(d->registries[i]);
 	sources_start(d);
+	announcements_start(d);
 }
 
 void registries_close(struct discovery *d)

@@ -64,7 +64,9 @@ struct announcement {
 	uint16_t weight;
 	const struct label *labels;
 	size_t nr_labels;
-	bool up; /* as its checks say; the provider writes it down, or takes it back */
+	bool up;    /* as its checks say; the provider writes it down, or takes it back */
+	bool leave; /* in withdraw(): the agent ends, and may soon start anew. What is written stays, for as long as the
+		     * registry keeps it without us: end without taking it back */
 	bool failing;
 	char error[256];
 	struct announcement_core *core;

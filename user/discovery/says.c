@@ -103,3 +103,18 @@ char *secret_read(const char *path)
 	text[len] = '\0';
 	return MOVE(text, NULL);
 }
+
+void announcement_failed(struct announcement *a, const char *fmt, ...)
+{
+	char text[sizeof(a->error)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	a->registry->seen.failures++;
+	if (!a->failing || strcmp(a->error, text))
+		log_msg(LOG_L_WARNING, "registry %s, registering %s: %s", a->registry->name, a->service, text);
+	a->failing = true;
+	memcpy(a->error, text, sizeof(text));
+}
