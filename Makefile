@@ -17,7 +17,7 @@ say	 = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,
 VERSION	:= $(shell cat VERSION)
 COMMIT	:= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-LIBS	:= libbpf yaml-0.1 libuv libmicrohttpd jansson libcurl libcap libnl-3.0 libnl-route-3.0
+LIBS	:= libbpf yaml-0.1 libuv libmicrohttpd jansson libcurl libcares libcap libnl-3.0 libnl-route-3.0
 
 WARN	:= -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith \
 	   -Wno-unused-parameter $(WERROR)
@@ -25,7 +25,7 @@ CFLAGS	?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fno-omit-frame-pointer \
 	   $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
 	   -Iheaders -Iuser -I$(O) -DWEFT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(LIBS))
-LDLIBS	= $(shell pkg-config --libs $(LIBS)) -lm -lpthread
+LDLIBS	= $(shell pkg-config --libs $(LIBS)) -lzookeeper_st -lm -lpthread
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wno-unused-parameter \
 	   -Wtautological-unsigned-zero-compare $(WERROR) -Iheaders -Ibpf -Ivmlinux -I/usr/include/$(MULTIARCH)
 
