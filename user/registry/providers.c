@@ -4,5 +4,6 @@
 #include "registry/providers.h"
 
 const struct provider *const providers[] = {
+	&provider_dns,
 	NULL,
 };
