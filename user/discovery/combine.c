@@ -88,17 +88,27 @@ static int add_part(struct candidates *c, const struct part *p, bool v4, bool *r
 	uint32_t number = port ? (uint32_t)strtoul(port, NULL, 10) : 0; /* a name is the provider's affair: 0 */
 
 	for (size_t i = 0; i < p->found->nr; i++) {
-		struct endpoint e = p->found->at[i].endpoint;
+		const struct found_endpoint *f = &p->found->at[i];
+		const struct weft_addr *addrs = &f->endpoint.addr;
+		size_t nr = 1;
 
-		if (p->found->at[i].host || (bool)weft_addr_is_v4(&e.addr) != v4)
-			continue;
-		if (number && number <= 65535)
-			e.port = (uint16_t)number;
-		e.priority = (uint8_t)(e.priority + priority > WEFT_PRIORITY_MAX ? WEFT_PRIORITY_MAX
-										 : e.priority + priority);
-		*ret_used |= is_used(&e);
-		if (add(c, &e))
-			return -ENOMEM;
+		if (f->host)
+			addrs = hosts_addrs(p->hosts, f->host, &nr);
+		for (size_t k = 0; k < nr; k++) {
+			struct endpoint e = f->endpoint;
+
+			if ((bool)weft_addr_is_v4(&addrs[k]) != v4)
+				continue;
+			e.addr = addrs[k];
+			if (number && number <= 65535)
+				e.port = (uint16_t)number;
+			priority += e.priority;
+			e.priority = (uint8_t)(priority > WEFT_PRIORITY_MAX ? WEFT_PRIORITY_MAX : priority);
+			priority -= f->endpoint.priority;
+			*ret_used |= is_used(&e);
+			if (add(c, &e))
+				return -ENOMEM;
+		}
 	}
 	return 0;
 }

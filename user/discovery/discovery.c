@@ -165,20 +165,20 @@ static void finish(struct discovery *d)
 		closed(ctx);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+void discovery_handle_closed(struct discovery *d)
 {
-	struct discovery *d = handle->data;
-
 	if (!--d->handles)
 		finish(d);
 }
 
+static void on_handle_closed(uv_handle_t *handle)
+{
+	discovery_handle_closed(handle->data);
+}
+
 static void on_http_closed(void *ctx)
 {
-	struct discovery *d = ctx;
-
-	if (!--d->handles)
-		finish(d);
+	discovery_handle_closed(ctx);
 }
 
 /* Called again whenever a registry has closed. */
@@ -187,6 +187,7 @@ void discovery_may_end(struct discovery *d)
 	if (!d->closing || d->nr_registries || !d->http)
 		return;
 	http_client_free(MOVE(d->http, NULL), on_http_closed, d);
+	sources_close_names(d);
 	uv_close((uv_handle_t *)&d->changed_timer, on_handle_closed);
 	uv_close((uv_handle_t *)&d->save_timer, on_handle_closed);
 	uv_close((uv_handle_t *)&d->announce_timer, on_handle_closed);

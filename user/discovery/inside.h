@@ -4,6 +4,7 @@
 #define DISCOVERY_INSIDE_H
 
 #include "discovery/discovery.h"
+#include "discovery/hosts.h"
 
 /* One source of one service. */
 struct lookup_core {
@@ -13,6 +14,7 @@ struct lookup_core {
 	char *registry;
 	struct options options;
 	struct found found; /* what counts */
+	struct hosts hosts; /* the names in it */
 	bool answered;	    /* found is an answer of this process' time */
 	bool held;	    /* the last answer was empty, and is not believed */
 	uint64_t answered_ns;
@@ -66,6 +68,7 @@ struct discovery {
 	struct discovery_options o;
 	char *zone, *state_dir;
 	struct http_client *http;
+	struct names *names;		   /* NULL: none was ever needed */
 	struct registry_core **registries; /* those that close are in it, too */
 	size_t nr_registries;
 	struct subject *subjects; /* sorted by name */
@@ -87,6 +90,7 @@ uint64_t discovery_now_ns(void);
 void discovery_touch(struct discovery *d);
 /* A registry has closed: was it the last one? */
 void discovery_may_end(struct discovery *d);
+void discovery_handle_closed(struct discovery *d);
 
 /* ---- service_list.c ---- */
 void service_list_done(struct service_list *l);
@@ -99,6 +103,7 @@ int sources_configure(struct discovery *d, const struct model *written);
 void sources_start(struct discovery *d); /* those that do not run and can */
 int subject_merge(struct subject *s);	 /* 0 or -ENOMEM */
 void sources_close(struct discovery *d);
+void sources_close_names(struct discovery *d); /* when all lookups have ended */
 /* Stops those that ask @g, which closes; their found state stays. */
 void sources_leave(struct discovery *d, struct registry_core *g);
 
@@ -121,6 +126,7 @@ void registry_may_close(struct registry_core *g);				   /* one of its lookups ha
 struct part {
 	const struct found *found;
 	const struct options *options;
+	const struct hosts *hosts; /* NULL: no endpoint is named by a host name */
 	bool answered;
 };
 /* @written with the endpoints of its sources; @prior: what those that have not answered count with, or NULL. A new

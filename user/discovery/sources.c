@@ -12,6 +12,7 @@ static void lookup_core_free(struct lookup_core *l)
 {
 	free(l->registry);
 	options_done(&l->options);
+	hosts_done(&l->hosts);
 	found_done(&l->found);
 	free(l);
 }
@@ -20,6 +21,7 @@ static void lookup_core_free(struct lookup_core *l)
 static void stop(struct lookup_core *l)
 {
 	l->subject = NULL;
+	hosts_done(&l->hosts);
 	if (l->lookup)
 		l->lookup->registry->type->stop(l->lookup);
 	else
@@ -61,6 +63,44 @@ static void start(struct lookup_core *l)
 	log_msg(LOG_L_WARNING, "registry %s cannot be asked for service %s", g->name, l->subject->written->name);
 	free(MOVE(l->lookup, NULL));
 	g->lookups--;
+}
+
+static void on_hosts_changed(void *ctx)
+{
+	struct lookup_core *l = ctx;
+
+	if (!l->subject)
+		return;
+	service_unref(MOVE(l->subject->merged, NULL));
+	discovery_touch(l->discovery);
+}
+
+static void on_names_closed(void *ctx)
+{
+	discovery_handle_closed(ctx);
+}
+
+static void follow_hosts(struct lookup_core *l)
+{
+	struct discovery *d = l->discovery;
+
+	if (!l->hosts.nr && !found_has_hosts(&l->found))
+		return;
+	if (!d->names) {
+		if (names_new(d->o.loop, &d->names))
+			return;
+		d->handles++;
+	}
+	l->hosts.changed = on_hosts_changed;
+	l->hosts.ctx = l;
+	if (hosts_follow(&l->hosts, d->names, &l->found))
+		log_msg(LOG_L_WARNING, "no memory to look up the hosts of service %s", l->subject->written->name);
+}
+
+void sources_close_names(struct discovery *d)
+{
+	if (d->names)
+		names_free(MOVE(d->names, NULL), on_names_closed, d);
 }
 
 static struct lookup_core *make(struct discovery *d, const struct source *src)
@@ -228,6 +268,7 @@ void sources_leave(struct discovery *d, struct registry_core *g)
 			next->held = l->held;
 			next->answered_ns = l->answered_ns;
 			l->found = (struct found){ 0 };
+			follow_hosts(next);
 			d->subjects[i].sources[k] = next;
 			stop(l);
 		}
@@ -252,7 +293,7 @@ int subject_merge(struct subject *s)
 	for (size_t i = 0; i < s->nr_sources && i < 16; i++) {
 		const struct lookup_core *l = s->sources[i];
 
-		parts[i] = (struct part){ &l->found, &l->options, l->answered };
+		parts[i] = (struct part){ &l->found, &l->options, &l->hosts, l->answered };
 		waiting |= !l->answered;
 	}
 	if (!waiting)
@@ -312,6 +353,7 @@ void lookup_found(struct lookup *l, struct found *f)
 	found_done(&core->found);
 	core->found = *f;
 	*f = (struct found){ 0 };
+	follow_hosts(core);
 	service_unref(MOVE(core->subject->merged, NULL));
 	discovery_touch(core->discovery);
 }
