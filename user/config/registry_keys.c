@@ -72,7 +72,7 @@ const struct registry_type registry_types[] = {
 	    [USE_SOURCE] = KEYS(WANTED("name"), CHOICE("type", "address", "srv")) } },
 	{ "kubernetes",
 	  { [USE_REGISTRY] = KEYS(FILE_AT("kubeconfig"), TEXT("context"), TEXT("server"), TLS, TOKEN,
-				  LIST("namespaces"), TEXT("selector"), TEXT("node"),
+				  LIST("namespaces"), TEXT("selector"), TEXT("node"), LIST("addresses"),
 				  CHOICE("services", "all", "annotated", "none"), NUMBER("page", 1, 100000)),
 	    [USE_SOURCE] = KEYS(WANTED("service"), TEXT("namespace")) } },
 	{ "consul",

@@ -5,5 +5,6 @@
 
 const struct provider *const providers[] = {
 	&provider_dns,
+	&provider_kubernetes,
 	NULL,
 };
