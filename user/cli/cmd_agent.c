@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cmd.h"
+#include "discovery/discovery.h"
 #include "discovery/file.h"
 #include "plane/follow.h"
 #include "plane/plane.h"
@@ -154,11 +155,15 @@ int cmd_load(struct cli *cli, int argc, const char *const *argv)
 		return out_error(cli->out, "no memory");
 	if (read_files(cli, s, &c, &m))
 		return CLI_FAILED;
+	if (c->nr_registries)
+		return out_error(cli->out, "%s names registries, which only the agent asks: run `weft agent -c %s`",
+				 c->file, c->file);
 	return load(cli, c, m);
 }
 
 int cmd_unload(struct cli *cli, int argc, const char *const *argv)
 {
+	_cleanup_(freep) char *found = NULL;
 	const char *instance = cli->value[CLI_INSTANCE];
 	struct plane_error e = { "" };
 	int r;
@@ -168,6 +173,8 @@ int cmd_unload(struct cli *cli, int argc, const char *const *argv)
 		return out_error(cli->out, "nothing is loaded as instance \"%s\"", instance);
 	if (r < 0)
 		return out_error(cli->out, "%s", *e.text ? e.text : log_strerror(r));
+	if (asprintf(&found, LOCK_DIR "/%s.found", instance) > 0)
+		discovery_forget(found);
 	out_note(cli->out, NULL, "instance \"%s\" is unloaded; connects go their own way again", instance);
 	out_field(cli->out, "unloaded", NULL, out_text(instance));
 	return CLI_DONE;

@@ -52,6 +52,9 @@ void discovery_set_up(struct discovery *d, const char *name, const struct weft_a
 /* Writes what was found to state_dir when it changed. Called by itself every few seconds, and when it closes. */
 void discovery_save(struct discovery *d);
 
+/* Removes what is kept in @state_dir, and the folder when nothing else is in it. */
+void discovery_forget(const char *state_dir);
+
 /* ---- figures ---- */
 
 enum source_state {

@@ -3,6 +3,7 @@
  * What was found, on file, for an agent that starts while a registry does not answer: as service files in the normal
  * form, one of all services with sources and one per registry that yields whole ones.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,28 @@ void discovery_save(struct discovery *d)
 	if (r)
 		log_msg(LOG_L_WARNING, "what was found cannot be kept in %s: %s", d->state_dir, log_strerror(r));
 	d->save_cost_ms = (discovery_now_ns() - start) / 1000000;
+}
+
+static bool is_ours(const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strcmp(name, "sources.yaml") ||
+	       (!strncmp(name, "registry.", 9) && len > 5 && !strcmp(name + len - 5, ".yaml"));
+}
+
+void discovery_forget(const char *state_dir)
+{
+	DIR *dir = opendir(state_dir);
+	struct dirent *e;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir)))
+		if (is_ours(e->d_name))
+			unlinkat(dirfd(dir), e->d_name, 0);
+	closedir(dir);
+	rmdir(state_dir);
 }
 
 static void on_save(uv_timer_t *timer)
