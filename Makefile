@@ -95,12 +95,14 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libweft.a
 	$(Q)$(CC) $(ALL_CFLAGS) $< $(O)/libweft.a $(LDLIBS) -o $@
 
 # Fuzzers: clang's own driver and coverage, everything they reach compiled with it.
-FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c) user/health/grpc.c
+FUZZ_KUBE := $(filter-out user/registry/kube_access.c user/registry/kube_events.c user/registry/kube_publish.c \
+	user/registry/kube_stream.c,$(wildcard user/registry/kube_*.c))
+FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c) user/discovery/found.c user/health/grpc.c $(FUZZ_KUBE)
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB) $(O)/.flags
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-Iheaders -Iuser -DWEFT_VERSION='"$(VERSION)"' $< $(FUZZ_LIB) -lyaml -o $@
+		-Iheaders -Iuser -DWEFT_VERSION='"$(VERSION)"' $< $(FUZZ_LIB) -lyaml -ljansson -o $@
 
 unit: $(UNIT) ## build the unit tests
 bpftests: $(BPFTEST) ## build the tests of the BPF programs
