@@ -1,151 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What a Kubernetes API server sends, from bytes to values: streams cut into objects, Services, EndpointSlices,
- * annotations, kubeconfig. */
+/* Services, EndpointSlices and annotations of Kubernetes, from JSON to values. */
 #include <errno.h>
 #include <netinet/in.h>
 
 #include "kube.h"
-#include "registry/kube_config.h"
-#include "registry/kube_events.h"
-#include "registry/kube_split.h"
-
-/* ---- cutting ---- */
-
-static char cut[1024]; /* objects, each followed by "|" */
-
-static int on_item(void *ctx, const char *text, size_t len)
-{
-	size_t at = strlen(cut);
-
-	snprintf(cut + at, sizeof(cut) - at, "%.*s|", (int)len, text);
-	return 0;
-}
-
-/* In pieces of @step bytes. */
-static int feed(struct kube_split *s, const char *text, size_t step)
-{
-	size_t len = strlen(text);
-	int r = 0;
-
-	*cut = '\0';
-	for (size_t i = 0; !r && i < len; i += step)
-		r = kube_split_feed(s, text + i, len - i < step ? len - i : step);
-	return r ? r : kube_split_end(s);
-}
-
-static const struct {
-	bool list;
-	const char *text, *items, *rest;
-	int r;
-} streams[] = {
-	{ true, "{\"kind\":\"L\",\"items\":[{\"a\":1},{\"b\":[{}]}],\"x\":{\"items\":[{}]}}", "{\"a\":1}|{\"b\":[{}]}|",
-	  "{\"kind\":\"L\",\"items\":[],\"x\":{\"items\":[{}]}}", 0 },
-	{ true, "{\"items\":[ ],\"m\":\"}]\\\"{[\"}", "", "{\"items\":[],\"m\":\"}]\\\"{[\"}", 0 },
-	{ true, "{\"items\":[{\"s\":\"}\\\\\\\"]\"}\n,\t{}]}", "{\"s\":\"}\\\\\\\"]\"}|{}|", "{\"items\":[]}", 0 },
-	{ true, "{\"kind\":\"items\",\"other\":[{}]}", "", "{\"kind\":\"items\",\"other\":[{}]}", 0 },
-	{ true, "{\"items\":null}", "", "{\"items\":null}", 0 },
-	{ true, "{\"items\":[1]}", "", NULL, -EBADMSG },
-	{ true, "{\"items\":[{]}", "{]|", NULL, -EBADMSG }, /* the parser of the object refuses it */
-	{ true, "{\"items\":[{\"a\":1}", "{\"a\":1}|", NULL, -EBADMSG },
-	{ true, "", "", NULL, -EBADMSG },
-	{ true, "}", "", NULL, -EBADMSG },
-	{ false, "{\"type\":\"A\"}\n{\"type\":\"B\",\"o\":{}}\n", "{\"type\":\"A\"}|{\"type\":\"B\",\"o\":{}}|", NULL,
-	  0 },
-	{ false, "", "", NULL, 0 },
-	{ false, "{}{}", "{}|{}|", NULL, 0 },
-	{ false, "{\"a\":", "", NULL, -EBADMSG },
-	{ false, "{} garbage", "{}|", NULL, -EBADMSG },
-	{ false, "[{}]", "", NULL, -EBADMSG },
-};
-
-START_TEST(streams_are_cut)
-{
-	for (size_t step = 1; step < 80; step++) {
-		struct kube_split s;
-
-		kube_split_init(&s, streams[_i].list, on_item, NULL);
-		ck_assert_int_eq(feed(&s, streams[_i].text, step), streams[_i].r);
-		ck_assert_str_eq(cut, streams[_i].items);
-		if (streams[_i].rest) {
-			ck_assert_uint_eq(s.rest.len, strlen(streams[_i].rest));
-			ck_assert(!memcmp(s.rest.at, streams[_i].rest, s.rest.len));
-		}
-		kube_split_done(&s);
-	}
-}
-END_TEST
-
-static int refuse(void *ctx, const char *text, size_t len)
-{
-	return -EPERM;
-}
-
-START_TEST(cutting_has_an_end)
-{
-	static char blanks[65536];
-	struct kube_split s;
-	int r = 0;
-
-	memset(blanks, ' ', sizeof(blanks));
-	kube_split_init(&s, true, on_item, NULL);
-	ck_assert_int_eq(kube_split_feed(&s, "{\"items\":[{", 11), 0);
-	for (int i = 0; !r && i < 1000; i++)
-		r = kube_split_feed(&s, blanks, sizeof(blanks));
-	ck_assert_int_eq(r, -E2BIG);
-	kube_split_done(&s);
-	kube_split_init(&s, true, on_item, NULL);
-	for (int i = r = 0; !r && i < 1000; i++)
-		r = kube_split_feed(&s, blanks, sizeof(blanks));
-	ck_assert_int_eq(r, -E2BIG);
-	kube_split_done(&s);
-	kube_split_init(&s, false, refuse, NULL);
-	ck_assert_int_eq(kube_split_feed(&s, "{}", 2), -EPERM);
-	kube_split_done(&s);
-}
-END_TEST
-
-static const struct {
-	const char *text, *version, *more, *why;
-} lists[] = {
-	{ "{\"metadata\":{\"resourceVersion\":\"17\",\"continue\":\"a/b=\"},\"items\":[]}", "17", "a%2Fb%3D", NULL },
-	{ "{\"metadata\":{\"resourceVersion\":\"17\",\"continue\":\"\"},\"items\":null}", "17", NULL, NULL },
-	{ "{\"metadata\":{\"resourceVersion\":17},\"items\":[]}", NULL, NULL, "it has no resourceVersion" },
-	{ "{\"metadata\":{\"resourceVersion\":\"1&watch=1\"},\"items\":[]}", NULL, NULL, "it has no resourceVersion" },
-	{ "{\"metadata\":{\"resourceVersion\":\"\"},\"items\":[]}", NULL, NULL, "it has no resourceVersion" },
-	{ "{\"metadata\":{\"resourceVersion\":\"1\"}}", NULL, NULL, "it has no items" },
-	{ "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":{}}", NULL, NULL, "it has no items" },
-	{ "{}", NULL, NULL, "it has no resourceVersion" },
-	{ "{\"items\":[", NULL, NULL, "it is not JSON" },
-};
-
-START_TEST(lists_are_read)
-{
-	char version[KUBE_VERSION_LEN] = "", why[128] = "", *more = NULL;
-	int r = kube_list_decode(lists[_i].text, strlen(lists[_i].text), version, &more, why, sizeof(why));
-
-	ck_assert_int_eq(r, lists[_i].why ? -EBADMSG : 0);
-	if (lists[_i].why)
-		ck_assert_str_eq(why, lists[_i].why);
-	else
-		ck_assert_str_eq(version, lists[_i].version);
-	ck_assert_pstr_eq(more, lists[_i].more);
-	free(more);
-}
-END_TEST
-
-START_TEST(statuses_are_read)
-{
-	static const char good[] = "{\"kind\":\"Status\",\"message\":\"services is\\nforbidden\"}";
-	char text[64];
-
-	kube_status_decode(good, sizeof(good) - 1, text, sizeof(text));
-	ck_assert_str_eq(text, "services is forbidden");
-	kube_status_decode("<html>", 6, text, sizeof(text));
-	ck_assert_str_eq(text, "");
-	kube_status_decode("", 0, text, sizeof(text));
-	ck_assert_str_eq(text, "");
-}
-END_TEST
 
 /* ---- Services ---- */
 
@@ -393,97 +251,6 @@ START_TEST(slices_of_all_kinds)
 }
 END_TEST
 
-/* ---- kubeconfig ---- */
-
-static const char config_text[] =
-	"apiVersion: v1\nkind: Config\ncurrent-context: one\n"
-	"contexts:\n- name: two\n  context: {cluster: c2, user: u2, namespace: there}\n- name: one\n  context: "
-	"{cluster: c1, user: u1}\n"
-	"- name: exec\n  context: {cluster: c1, user: runs}\n- name: half\n  context: {cluster: nowhere, user: u1}\n"
-	"- name: proxy\n  context: {cluster: c3, user: u1}\n- name: bad64\n  context: {cluster: c4}\n"
-	"clusters:\n- name: c1\n  cluster: {server: 'https://10.0.0.1:6443/', certificate-authority-data: aGVsbG8K}\n"
-	"- name: c2\n  cluster: {server: 'https://c2', certificate-authority: ca.pem, insecure-skip-tls-verify: true}\n"
-	"- name: c3\n  cluster: {server: 'https://c3', proxy-url: 'http://p'}\n"
-	"- name: c4\n  cluster: {server: 'https://c4', certificate-authority-data: '*'}\n"
-	"users:\n- name: u1\n  user: {token: secret}\n- name: runs\n  user: {exec: {command: aws}}\n"
-	"- name: u2\n  user: {tokenFile: t, client-certificate-data: Y2VydA==, client-key: /k.pem}\n";
-
-static int parse(const char *text, const char *context, struct kube_config *c, char *error)
-{
-	return kube_config_parse(text, strlen(text), context, c, error, 256);
-}
-
-START_TEST(kubeconfigs_are_read)
-{
-	struct kube_config c;
-	char error[256] = "";
-
-	ck_assert_int_eq(parse(config_text, NULL, &c, error), 0);
-	ck_assert_str_eq(c.server, "https://10.0.0.1:6443/");
-	ck_assert_str_eq(c.token, "secret");
-	ck_assert_uint_eq(c.ca.len, 6);
-	ck_assert(!memcmp(c.ca.at, "hello\n", 6) && !c.insecure && !c.namespace);
-	kube_config_done(&c);
-	ck_assert_int_eq(parse(config_text, "two", &c, error), 0);
-	ck_assert_str_eq(c.namespace, "there");
-	ck_assert_str_eq(c.ca_file, "ca.pem");
-	ck_assert_str_eq(c.token_file, "t");
-	ck_assert_str_eq(c.key_file, "/k.pem");
-	ck_assert(c.insecure && c.cert.len == 4 && !memcmp(c.cert.at, "cert", 4));
-	kube_config_done(&c);
-}
-END_TEST
-
-static const struct {
-	const char *text, *context, *why;
-} bad_configs[] = {
-	{ config_text, "three", "context \"three\" is not in it" },
-	{ config_text, "exec",
-	  "user \"runs\" gets credentials from a command (exec), which is not supported; give a token file or a client "
-	  "certificate" },
-	{ config_text, "half", "cluster \"nowhere\" is not in it" },
-	{ config_text, "proxy", "cluster \"c3\" is behind a proxy (proxy-url), which is not supported" },
-	{ config_text, "bad64", "certificate-authority-data is not base64" },
-	{ "", NULL, "it has no current-context; write \"context\"" },
-	{ "7", NULL, "it has no current-context; write \"context\"" },
-	{ "current-context: [a]", NULL, "it has no current-context; write \"context\"" },
-	{ "current-context: a\ncontexts: {a: b}", NULL, "context \"a\" is not in it" },
-	{ "current-context: a\ncontexts: [{name: a, context: 7}]", NULL, "context \"a\" names no cluster" },
-	{ "a: [", NULL, "line 2: did not find expected node content" },
-};
-
-START_TEST(bad_kubeconfigs_are_refused)
-{
-	struct kube_config c;
-	char error[256] = "";
-
-	ck_assert_int_eq(parse(bad_configs[_i].text, bad_configs[_i].context, &c, error), -EINVAL);
-	ck_assert_str_eq(error, bad_configs[_i].why);
-	kube_config_done(&c);
-}
-END_TEST
-
-static const struct {
-	const char *text, *bytes; /* NULL: refused */
-} sixties[] = {
-	{ "", "" },    { "YQ==", "a" },	 { "YWI=", "ab" }, { "YWJj", "abc" },	 { "YW\nJj\n", "abc" }, { "YQ", NULL },
-	{ "Y", NULL }, { "Y===", NULL }, { "=", NULL },	   { "YQ==YQ==", NULL }, { "Y-_=", NULL },
-};
-
-START_TEST(base64_is_read)
-{
-	struct kube_bytes b = { 0 };
-	int r = kube_base64(sixties[_i].text, &b);
-
-	ck_assert_int_eq(r, sixties[_i].bytes ? 0 : -EINVAL);
-	if (!r) {
-		ck_assert_uint_eq(b.len, strlen(sixties[_i].bytes));
-		ck_assert(!memcmp(b.at, sixties[_i].bytes, b.len));
-	}
-	free(b.at);
-}
-END_TEST
-
 static void setup(void)
 {
 	*kube_said = '\0';
@@ -495,10 +262,6 @@ static Suite *kube_suite(void)
 	TCase *t = tcase_create("all");
 
 	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_add_loop_test(t, streams_are_cut, 0, UNIT_NR(streams));
-	tcase_add_test(t, cutting_has_an_end);
-	tcase_add_loop_test(t, lists_are_read, 0, UNIT_NR(lists));
-	tcase_add_test(t, statuses_are_read);
 	tcase_add_test(t, a_service_is_read);
 	tcase_add_loop_test(t, specs_of_all_kinds, 0, UNIT_NR(specs));
 	tcase_add_loop_test(t, objects_without_names_are_refused, 0, UNIT_NR(no_objects));
@@ -507,9 +270,6 @@ static Suite *kube_suite(void)
 	tcase_add_loop_test(t, odd_wishes_are_told_and_ignored, 0, UNIT_NR(odd_wishes));
 	tcase_add_test(t, a_slice_is_read);
 	tcase_add_loop_test(t, slices_of_all_kinds, 0, UNIT_NR(slices));
-	tcase_add_test(t, kubeconfigs_are_read);
-	tcase_add_loop_test(t, bad_kubeconfigs_are_refused, 0, UNIT_NR(bad_configs));
-	tcase_add_loop_test(t, base64_is_read, 0, UNIT_NR(sixties));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* From Services and EndpointSlices to services and endpoints of ours, and the store that holds them. */
+/* From Services and EndpointSlices to services and endpoints of ours. */
 #include <errno.h>
 #include <netinet/in.h>
 
 #include "kube.h"
-#include "registry/kube_store.h"
 
 static struct kube_view view;
 static struct kube_service *service;
@@ -239,57 +238,30 @@ START_TEST(another_proxy_s_services_are_left_to_it)
 }
 END_TEST
 
-#define CONDITIONS(a, c) "{'addresses':['" a "'],'conditions':{" c "}}"
+/* One endpoint for each text of conditions, 10.1.0.1 and so on. */
+static void given_conditions(const char *const *conditions, size_t nr)
+{
+	char o[2048] = "";
+
+	for (size_t i = 0; i < nr; i++)
+		snprintf(o + strlen(o), sizeof(o) - strlen(o), "%s{'addresses':['10.1.0.%zu'],'conditions':{%s}}",
+			 i ? "," : "", i + 1, conditions[i]);
+	given_slice("IPv4", HTTP, o);
+}
 
 START_TEST(conditions_say_who_takes_connections)
 {
+	static const char *const conditions[] = {
+		"'ready':true",
+		"'ready':false",
+		"'ready':false,'serving':true,'terminating':true",
+		"'ready':false,'serving':false,'terminating':true",
+		"'ready':true,'terminating':true",
+		"'ready':null",
+	};
+
 	given_service(ONE_PORT);
-	given_slice("IPv4", HTTP,
-		    CONDITIONS("10.1.0.1", "'ready':true") "," CONDITIONS("10.1.0.2", "'ready':false") "," CONDITIONS(
-			    "10.1.0.3",
-			    "'ready':false,'serving':true,'terminating':true") "," CONDITIONS("10.1.0.4",
-											      "'ready':false,'serving':"
-											      "false,'terminating':"
-											      "true") "," CONDITIONS("1"
-														     "0"
-														     "."
-														     "1"
-														     "."
-														     "0"
-														     "."
-														     "5",
-														     "'"
-														     "r"
-														     "e"
-														     "a"
-														     "d"
-														     "y"
-														     "'"
-														     ":"
-														     "t"
-														     "r"
-														     "u"
-														     "e"
-														     ","
-														     "'"
-														     "t"
-														     "e"
-														     "r"
-														     "m"
-														     "i"
-														     "n"
-														     "a"
-														     "t"
-														     "i"
-														     "n"
-														     "g"
-														     "'"
-														     ":"
-														     "t"
-														     "r"
-														     "u"
-														     "e") "," CONDITIONS("10.1.0.6",
-																	 "'ready':null"));
+	given_conditions(conditions, 6);
 	ck_assert_str_eq(mapped(), "shop/cart tcp 10.96.0.1:80 = 10.1.0.1:8080 10.1.0.2:8080- 10.1.0.3:8080- "
 				   "10.1.0.4:8080- 10.1.0.5:8080- 10.1.0.6:8080\n");
 	given_service(ONE_PORT ",'publishNotReadyAddresses':true");
@@ -300,20 +272,22 @@ END_TEST
 
 START_TEST(the_last_ones_serve_on_their_way_out)
 {
+	static const char *const conditions[] = {
+		"'ready':false",
+		"'ready':false,'serving':true,'terminating':true",
+		"'ready':false,'serving':false,'terminating':true",
+	};
+
 	given_service(ONE_PORT);
-	given_slice(
-		"IPv4", HTTP,
-		CONDITIONS("10.1.0.2", "'ready':false") "," CONDITIONS("10.1.0.3", "'ready':false,'serving':true,'"
-										   "terminating':true") "," CONDITIONS(
-			"10.1.0.4", "'ready':false,'serving':false,'terminating':true"));
-	ck_assert_str_eq(mapped(), "shop/cart tcp 10.96.0.1:80 = 10.1.0.2:8080- 10.1.0.3:8080 10.1.0.4:8080-\n");
+	given_conditions(conditions, 3);
+	ck_assert_str_eq(mapped(), "shop/cart tcp 10.96.0.1:80 = 10.1.0.1:8080- 10.1.0.2:8080 10.1.0.3:8080-\n");
 }
 END_TEST
 
 START_TEST(an_endpoint_in_two_slices_is_one)
 {
 	given_service(ONE_PORT);
-	given_slice("IPv4", HTTP, CONDITIONS("10.1.0.1", "'ready':false") "," IP("10.1.0.2"));
+	given_slice("IPv4", HTTP, "{'addresses':['10.1.0.1'],'conditions':{'ready':false}}," IP("10.1.0.2"));
 	given_slice("IPv4", HTTP, IP("10.1.0.1") "," IP("10.1.0.2"));
 	ck_assert_str_eq(mapped(), "shop/cart tcp 10.96.0.1:80 = 10.1.0.1:8080 10.1.0.2:8080\n");
 }
@@ -464,134 +438,10 @@ START_TEST(endpoints_that_are_found_have_labels)
 }
 END_TEST
 
-/* ---- the store ---- */
-
-static struct kube_store store;
-
-static void store_setup(void)
-{
-	setup();
-	kube_store_init(&store);
-}
-
-static void store_teardown(void)
-{
-	kube_store_done(&store);
-}
-
-static struct kube_slice *slice_of(const char *name, const char *of, unsigned nr)
-{
-	char o[4096];
-	size_t len = (size_t)snprintf(o, sizeof(o),
-				      "{'metadata':{'namespace':'shop','name':'%s','resourceVersion':'1','labels':{'"
-				      "kubernetes.io/service-name':'%s'}},"
-				      "'addressType':'IPv4','ports':[" HTTP "],'endpoints':[",
-				      name, of);
-
-	for (unsigned i = 0; i < nr; i++)
-		len += (size_t)snprintf(o + len, sizeof(o) - len, "%s{'addresses':['10.1.0.%u']}", i ? "," : "", i + 1);
-	snprintf(o + len, sizeof(o) - len, "]}");
-	return kube_slice_of(o, NULL, NULL);
-}
-
-static struct kube_service *service_of(const char *name)
-{
-	char o[512];
-
-	snprintf(o, sizeof(o),
-		 "{'metadata':{'namespace':'shop','name':'%s','resourceVersion':'1'},'spec':{" ONE_PORT "}}", name);
-	return kube_service_of(o);
-}
-
-/* Names of what has changed since last time, with the number of slices. */
-static const char *dirty(void)
-{
-	struct kube_entry *e;
-
-	*text = '\0';
-	while ((e = kube_store_next(&store))) {
-		unsigned nr = 0;
-
-		for (struct kube_slice *s = e->slices; s; s = s->next)
-			nr++;
-		put("%s%s:%u ", e->node.key, e->service ? "" : "!", nr);
-		kube_store_settle(&store, e);
-	}
-	return text;
-}
-
-static const struct kube_mark one = { 1, 1 }, two = { 2, 1 };
-
-START_TEST(changes_are_told_by_service)
-{
-	ck_assert_int_eq(kube_store_slice(&store, slice_of("a-1", "a", 2), two), 0);
-	ck_assert_str_eq(dirty(), "shop/a!:1 ");
-	ck_assert_int_eq(kube_store_service(&store, service_of("a"), one), 0);
-	ck_assert_int_eq(kube_store_service(&store, service_of("b"), one), 0);
-	ck_assert_int_eq(kube_store_slice(&store, slice_of("a-2", "a", 3), two), 0);
-	ck_assert_str_eq(dirty(), "shop/a:2 shop/b:0 ");
-	ck_assert_uint_eq(store.nr_endpoints, 5);
-	/* A slice that moves to another Service changes both. */
-	ck_assert_int_eq(kube_store_slice(&store, slice_of("a-1", "b", 1), two), 0);
-	ck_assert_str_eq(dirty(), "shop/a:1 shop/b:1 ");
-	ck_assert_uint_eq(store.nr_endpoints, 4);
-	kube_store_remove(&store, true, "shop", "a-2");
-	kube_store_remove(&store, true, "shop", "a-2");
-	kube_store_remove(&store, false, "shop", "a");
-	ck_assert_str_eq(dirty(), "shop/a!:0 ");
-	ck_assert_ptr_null(kube_store_find(&store, "shop", "a"));
-	ck_assert_str_eq(dirty(), "");
-}
-END_TEST
-
-START_TEST(what_a_list_does_not_name_is_swept)
-{
-	const struct kube_mark later = { 1, 2 };
-	const struct kube_id id = { .namespace = "shop", .name = "a" };
-	uint64_t version;
-
-	kube_store_service(&store, service_of("a"), one);
-	kube_store_service(&store, service_of("b"), one);
-	kube_store_service(&store, service_of("c"), two);
-	dirty();
-	ck_assert_uint_eq(kube_store_count(&store, false, 1), 2);
-	kube_store_touch(&store, false, &id, later, &version);
-	ck_assert(version);
-	kube_store_sweep(&store, false, later);
-	ck_assert_str_eq(dirty(), "shop/b!:0 ");
-	ck_assert_ptr_nonnull(kube_store_find(&store, "shop", "c"));
-	ck_assert_uint_eq(kube_store_count(&store, false, 1), 1);
-}
-END_TEST
-
-START_TEST(many_are_found)
-{
-	char name[32];
-
-	for (unsigned i = 0; i < 5000; i++) {
-		snprintf(name, sizeof(name), "s%u", i);
-		ck_assert_int_eq(kube_store_service(&store, service_of(name), one), 0);
-	}
-	for (unsigned i = 0; i < 5000; i += 2) {
-		snprintf(name, sizeof(name), "s%u", i);
-		kube_store_remove(&store, false, "shop", name);
-	}
-	while (kube_store_next(&store))
-		;
-	for (unsigned i = 0; i < 5000; i++) {
-		snprintf(name, sizeof(name), "s%u", i);
-		ck_assert(!!kube_store_find(&store, "shop", name)->service == i % 2);
-	}
-	ck_assert_ptr_null(kube_store_find(&store, "shop/s1", ""));
-	ck_assert_ptr_null(kube_store_find(&store, "sho", "p/s1"));
-	ck_assert_uint_eq(kube_store_count(&store, false, 1), 2500);
-}
-END_TEST
-
 static Suite *kube_suite(void)
 {
 	Suite *s = suite_create("kubernetes, mapped");
-	TCase *t = tcase_create("map"), *u = tcase_create("store");
+	TCase *t = tcase_create("all");
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, one_port_is_one_service);
@@ -616,11 +466,6 @@ static Suite *kube_suite(void)
 	tcase_add_test(t, lookups_without_a_service);
 	tcase_add_test(t, endpoints_that_are_found_have_labels);
 	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(u, store_setup, store_teardown);
-	tcase_add_test(u, changes_are_told_by_service);
-	tcase_add_test(u, what_a_list_does_not_name_is_swept);
-	tcase_add_test(u, many_are_found);
-	suite_add_tcase(s, u);
 	return s;
 }
 
