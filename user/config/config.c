@@ -40,6 +40,8 @@ void config_free(struct config *c)
 	free_texts(c->links_include);
 	free_texts(c->links_exclude);
 	free(c->zone);
+	free(c->addresses);
+	free(c->names.suffix);
 	free(c->file);
 	free(c->instance);
 	free(c->cgroup);
@@ -77,6 +79,10 @@ int config_set_defaults(struct config *c)
 		return -ENOMEM;
 	if (set_default_list(&c->links_include, "*") || set_default_list(&c->links_exclude, NULL))
 		return -ENOMEM;
+	if (set_default(&c->names.suffix, "weft.internal"))
+		return -ENOMEM;
+	if (!c->names.ttl_ms)
+		c->names.ttl_ms = 5000;
 	snprintf(socket, sizeof(socket), "/run/weft/%s.sock", c->instance);
 	return set_default(&c->socket, socket);
 }

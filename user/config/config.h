@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "model/model.h"
+#include "model/pool.h"
 
 /* The first thing wrong. Printed as "FILE:LINE: KEY: TEXT" (LINE and KEY only when known). */
 struct config_error {
@@ -46,6 +47,15 @@ struct register_config {
 	unsigned line;
 };
 
+/* The responder for names of services. */
+struct names_config {
+	bool on; /* the rest is set */
+	struct weft_addr addr;
+	uint16_t port;
+	char *suffix;	 /* "weft.internal" */
+	uint32_t ttl_ms; /* 5000 */
+};
+
 struct config {
 	char *file;		     /* as given */
 	char *instance;		     /* "default"; [a-z0-9][a-z0-9-]{0,31} */
@@ -65,6 +75,9 @@ struct config {
 	size_t nr_registries;
 	struct register_config *announcements; /* `register:` */
 	size_t nr_announcements;
+	struct prefix *addresses; /* for services that have a port only, see model/pool.h */
+	size_t nr_addresses;
+	struct names_config names;
 	char **sources; /* glob patterns of service files, made absolute against the folder of @file; NULL terminated */
 	struct model *model; /* the services written in the file itself; not sealed */
 };
@@ -93,6 +106,11 @@ int config_seal(struct model *m, struct config_error *ret_error);
 
 /* Does the registry of each source exist, and know its keys? 0 or -EINVAL with *ret_error. */
 int config_check_registries(const struct config *c, const struct model *m, struct config_error *ret_error);
+
+/* Is there something that services without an address can get one of? 0 or -EINVAL with *ret_error. */
+int config_check_addresses(const struct config *c, const struct model *m, struct config_error *ret_error);
+/* Says why pool_fill() failed for @s with @r, -ENOSPC or -EAFNOSUPPORT; returns @r. */
+int config_fail_addresses(int r, const struct service *s, struct config_error *ret_error);
 
 /* Refuses what does not fit @limits. 0 or -E2BIG with *ret_error. */
 int config_fits(const struct model *m, const struct config_limits *limits, struct config_error *ret_error);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "config/dump.h"
+#include "config/names.h"
 #include "config/scalar.h"
 #include "config/settings.h"
 
@@ -131,8 +132,10 @@ static void dump_service(const struct config *c, const struct service *s, FILE *
 
 	fprintf(out, "  - name: ");
 	dump_text(out, s->name);
-	fprintf(out, "\n    addresses:\n");
-	for (size_t i = 0; i < s->nr_frontends; i++)
+	fprintf(out, service_lacks_address(s) ? "\n    port:\n" : "\n    addresses:\n");
+	for (size_t i = 0; service_lacks_address(s) && i < s->nr_frontends; i++)
+		fprintf(out, "      - %u\n", s->frontends[i].port);
+	for (size_t i = 0; !service_lacks_address(s) && i < s->nr_frontends; i++)
 		fprintf(out, "      - \"%s\"\n",
 			addr_port_format(&s->frontends[i].addr, s->frontends[i].port, text, sizeof(text)));
 	fprintf(out, "    protocol: %s\n    balance: %s\n    hash-by: %s\n", proto_name(s->proto), lb_name(s->lb),
@@ -171,6 +174,7 @@ void config_dump(const struct config *c, const struct model *m, FILE *out)
 	qsort(sorted, m->nr, sizeof(const struct service *), compare);
 	dump_settings(c, m != c->model, out);
 	dump_registries(c, out);
+	dump_names(c, out);
 	fprintf(out, "services:%s\n", m->nr ? "" : " []");
 	for (size_t i = 0; i < m->nr; i++)
 		dump_service(c, sorted[i], out);

@@ -178,12 +178,12 @@ static int check_levels(struct reader *rd, const struct services_reading *x)
 int service_finish_endpoints(struct reader *rd, struct services_reading *x)
 {
 	struct service *s = x->service;
-	int v4 = weft_addr_is_v4(&s->frontends[0].addr);
+	int v4, r;
 	long twice;
-	int r;
 
 	if (!x->nr_endpoints)
 		return 0;
+	v4 = weft_addr_is_v4(service_lacks_address(s) ? &x->endpoints[0].addr : &s->frontends[0].addr);
 	r = check_levels(rd, x);
 	if (r)
 		return r;

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "config/error.h"
+#include "config/names.h"
 #include "config/registries.h"
 #include "config/scalar.h"
 #include "config/services.h"
@@ -61,12 +62,19 @@ static int read_frontend(struct reader *rd, void *into)
 	return r ? reader_fail_memory(rd) : 0;
 }
 
+static int fail_both(struct reader *rd, const struct service *s)
+{
+	if (service_lacks_address(s))
+		return reader_fail(rd, "give either an address or only a port, not both");
+	return reader_fail(rd, "give either \"address\" or \"addresses\", not both");
+}
+
 static int read_address(struct reader *rd, void *into)
 {
 	struct services_reading *x = into;
 
 	if (x->service->nr_frontends)
-		return reader_fail(rd, "give either \"address\" or \"addresses\", not both");
+		return fail_both(rd, x->service);
 	return read_frontend(rd, into);
 }
 
@@ -77,7 +85,7 @@ static int read_addresses(struct reader *rd, void *into)
 	int r;
 
 	if (x->service->nr_frontends)
-		return reader_fail(rd, "give either \"address\" or \"addresses\", not both");
+		return fail_both(rd, x->service);
 	r = reader_list(rd, read_frontend, into);
 	if (!r && !x->service->nr_frontends)
 		return reader_fail_at(rd, line, "must hold at least one address");
@@ -88,6 +96,7 @@ static const struct reader_field service_fields[] = {
 	{ "name", read_name },
 	{ "address", read_address },
 	{ "addresses", read_addresses },
+	{ "port", service_read_port },
 	{ "protocol", service_read_protocol },
 	{ "balance", service_read_balance },
 	{ "hash-by", service_read_hash_by },

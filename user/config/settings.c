@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "config/error.h"
 #include "config/input.h"
+#include "config/names.h"
 #include "config/registries.h"
 #include "config/scalar.h"
 #include "config/services.h"
@@ -227,12 +228,22 @@ static int read_register(struct reader *rd, void *into)
 	return settings_read_register(rd, ((struct settings_reading *)into)->config);
 }
 
+static int read_names(struct reader *rd, void *into)
+{
+	return settings_read_names(rd, ((struct settings_reading *)into)->config);
+}
+
+static int read_addresses(struct reader *rd, void *into)
+{
+	return settings_read_addresses(rd, ((struct settings_reading *)into)->config);
+}
+
 static const struct reader_field settings_fields[] = {
 	{ "instance", read_instance }, { "cgroup", read_cgroup },     { "bpffs", read_bpffs },
 	{ "socket", read_socket },     { "metrics", read_metrics },   { "audit", read_audit },
 	{ "limits", read_limits },     { "zone", read_zone },	      { "interfaces", read_interfaces },
 	{ "sources", read_sources },   { "services", read_services }, { "registries", read_registries },
-	{ "register", read_register },
+	{ "register", read_register }, { "names", read_names },	      { "addresses", read_addresses },
 };
 
 static int fail_memory(const char *name, struct config_error *ret_error)

@@ -19,6 +19,7 @@ struct file_source {
 	struct config *config;
 	struct fragments fragments;
 	struct model *sealed;
+	struct pool *pool; /* gives addresses to services that lack one, in the models that are handed out */
 	struct paths folder_paths;
 	char **folders;
 	bool stale; /* what files hold is not known: the last read failed, or there was none */
@@ -50,7 +51,7 @@ int file_source_new(const char *config_file, struct file_source **ret)
 		s->file = strdup(config_file);
 		s->folders = calloc(1, sizeof(*s->folders));
 	}
-	if (!s || !s->file || !s->folders) {
+	if (!s || !s->file || !s->folders || pool_new(&s->pool)) {
 		file_source_free(s);
 		return -ENOMEM;
 	}
@@ -66,6 +67,7 @@ void file_source_free(struct file_source *s)
 	config_free(s->config);
 	fragments_done(&s->fragments);
 	model_free(s->sealed);
+	pool_free(s->pool);
 	paths_done(&s->folder_paths);
 	free(s->folders);
 	free(s);
@@ -292,16 +294,37 @@ static int list_folders(const struct file_source *s, const struct attempt *a, st
 	return 0;
 }
 
+/* What is known, to the caller: all services with addresses. */
+static int hand_out(struct file_source *s, const struct attempt *a, struct model **ret, struct config_error *ret_error)
+{
+	static const struct changes none;
+	const struct config *c = a->config ? a->config : s->config;
+	const struct service *bad = NULL;
+	int r;
+
+	if (!c->nr_addresses)
+		return changes_apply(&none, a->model, ret) ? fail_memory(s, ret_error) : 0;
+	r = pool_set(s->pool, c->addresses, c->nr_addresses);
+	if (!r)
+		r = pool_fill(s->pool, a->model, ret, &bad);
+	if (r == -ENOMEM)
+		return fail_memory(s, ret_error);
+	return r ? config_fail_addresses(r, bad, ret_error) : 0;
+}
+
 /* Takes over what was prepared. The only place where the source changes; fails only before it does. */
 static int commit(struct file_source *s, struct attempt *a, bool all, const struct config **ret_config,
 		  struct model **ret_model, struct config_error *ret_error)
 {
-	static const struct changes none;
 	_cleanup_(model_freep) struct model *copy = NULL;
 	struct paths paths = { 0 };
 	char **folders = NULL;
+	int r;
 
-	if (changes_apply(&none, a->model, &copy) || (all && list_folders(s, a, &paths, &folders)))
+	r = hand_out(s, a, &copy, ret_error);
+	if (r)
+		return r;
+	if (all && list_folders(s, a, &paths, &folders))
 		return fail_memory(s, ret_error);
 	if (all) {
 		paths_done(&s->folder_paths);
@@ -347,6 +370,8 @@ static int read_source(struct file_source *s, const char *const *changed, const 
 		r = check_limits(s, &a, ret_error);
 	if (!r)
 		r = config_check_registries(a.config ? a.config : s->config, a.model, ret_error);
+	if (!r)
+		r = config_check_addresses(a.config ? a.config : s->config, a.model, ret_error);
 	return r ? r : commit(s, &a, !changed, ret_config, ret_model, ret_error);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "model/model.h"
+#include "model/pool.h"
 #include "weft/lb.h"
 
 struct model *model_new(void)
@@ -156,6 +156,8 @@ static int check_frontends(const struct model *m, const struct service **ret_fir
 		return r;
 	for (size_t i = 0; i < m->nr; i++)
 		for (size_t j = 0; j < m->services[i]->nr_frontends; j++) {
+			if (service_lacks_address(m->services[i]))
+				break; /* it will get one that nobody has */
 			first = mark_frontend(&t, m, i, j);
 			if (first < 0)
 				continue;
