@@ -6,5 +6,6 @@
 const struct provider *const providers[] = {
 	&provider_dns,
 	&provider_kubernetes,
+	&provider_consul,
 	NULL,
 };

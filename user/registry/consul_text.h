@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What Consul is asked and told, as text. Pure. Texts that are returned are the caller's; NULL: no memory. */
+#ifndef REGISTRY_CONSUL_TEXT_H
+#define REGISTRY_CONSUL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "discovery/found.h"
+
+/* "127.0.0.1:8500", "https://consul.mesh:8501/" as "http://..." without a slash at the end. 0, -EINVAL, -ENOMEM. */
+int consul_server_parse(const char *text, char **ret);
+
+/* NULL: not said. */
+struct consul_scope {
+	const char *datacenter, *namespace, *partition, *near;
+	const char *consistency; /* "stale", "consistent"; others: the default */
+};
+
+struct consul_query {
+	const char *service, *expression;
+	char *const *tags; /* NULL terminated */
+	bool passing;	   /* only instances whose checks all pass */
+	struct consul_scope scope;
+	uint64_t index; /* 0: answer at once */
+	uint32_t wait_ms;
+};
+char *consul_query_path(const struct consul_query *q);
+
+/* ---- X-Consul-Index ---- */
+
+/* 0: none, or no number. */
+uint64_t consul_index_parse(const char *text);
+/* What to ask with after @asked was answered with @got: never 0, but when it went backwards, for then what is there
+ * has to be asked for anew. */
+uint64_t consul_index_next(uint64_t asked, uint64_t got);
+
+/* ---- registering ---- */
+
+struct consul_entry {
+	const char *name, *id, *address, *zone; /* zone: NULL: none */
+	uint16_t port, weight;
+	char *const *tags;
+	const struct label *labels;
+	size_t nr_labels;
+	uint32_t ttl_ms, gone_ms; /* gone: critical for so long, and Consul takes it out; 0: never */
+	bool up;
+};
+char *consul_entry_body(const struct consul_entry *e);
+char *consul_status_body(const struct consul_entry *e);
+/* @path with the escaped @id behind it, and the scope as a query. */
+char *consul_agent_path(const char *path, const char *id, const struct consul_scope *scope);
+
+/* The first line of what a server said to a refusal, cut, and without what is not text. */
+void consul_reason(const char *body, char *ret, size_t len);
+
+#endif
