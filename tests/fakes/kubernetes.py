@@ -252,7 +252,7 @@ class Server:
     async def feed(self, w, what, namespace, at, seconds, bookmarks):
         _, kind, version = what
         store, end, mark = self.store, time.monotonic() + seconds, time.monotonic()
-        while time.monotonic() < end:
+        while time.monotonic() < end and not w.requests.at_eof():
             changed = store.changed
             if self.mode["stall"]:
                 await asyncio.sleep(0.05)
@@ -322,6 +322,7 @@ class Server:
         return await self.refuse(w, 404, "NotFound", "the server could not find the requested resource")
 
     async def serve(self, r, w):
+        w.requests = r
         try:
             while (got := await self.request(r)):
                 await self.api(w, got[1], got[2])

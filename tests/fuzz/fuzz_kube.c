@@ -82,12 +82,12 @@ static int put(const json_t *o)
 	const struct kube_mark mark = { 1, 1 };
 	struct kube_service *service = NULL;
 	struct kube_slice *slice = NULL;
-	uint64_t version;
+	uint64_t digest;
 	struct kube_id id;
 
 	if (kube_id_decode(o, &id))
 		return 0;
-	kube_store_touch(&store, true, &id, mark, &version);
+	kube_store_touch(&store, true, &id, mark, &digest);
 	if (json_object_get(o, "spec") && !kube_service_decode(o, &view.odd, &service))
 		need(kube_store_service(&store, service, mark) == 0, "no memory");
 	else if (!kube_slice_decode(o, &view.place, &view.odd, &slice))

@@ -23,7 +23,7 @@ START_TEST(a_service_is_read)
 	ck_assert_str_eq(kube_said, "");
 	ck_assert_str_eq(s->namespace, "shop");
 	ck_assert_str_eq(s->name, "cart");
-	ck_assert(s->version && s->local && s->publish_unready && !s->external_name && !s->elsewhere);
+	ck_assert(s->local && s->publish_unready && !s->external_name && !s->elsewhere);
 	ck_assert_uint_eq(s->affinity_ms, 600000);
 	ck_assert_uint_eq(s->nr_addresses, 4);
 	ck_assert_uint_eq(s->addresses[0].kind, KUBE_CLUSTER_IP);
@@ -104,23 +104,14 @@ START_TEST(objects_without_names_are_refused)
 }
 END_TEST
 
-START_TEST(versions_tell_objects_apart)
+START_TEST(digests_tell_texts_apart)
 {
-	struct kube_id a, b;
-	json_t *o = kube_json("{" META "}"), *p = kube_json("{" META "}");
-	json_t *meta = json_object_get(p, "metadata");
+	uint64_t a = kube_digest("{\"a\":1}", 7);
 
-	ck_assert_int_eq(kube_id_decode(o, &a), 0);
-	ck_assert_int_eq(kube_id_decode(p, &b), 0);
-	ck_assert(a.version && a.version == b.version);
-	json_object_set_new(meta, "uid", json_string("u2"));
-	kube_id_decode(p, &b);
-	ck_assert(b.version && a.version != b.version);
-	json_object_del(meta, "resourceVersion");
-	kube_id_decode(p, &b);
-	ck_assert_uint_eq(b.version, 0);
-	json_decref(o);
-	json_decref(p);
+	ck_assert(a && a == kube_digest("{\"a\":1} ", 7));
+	ck_assert(a != kube_digest("{\"a\":2}", 7));
+	ck_assert(a != kube_digest("{\"a\":1} ", 8));
+	ck_assert(kube_digest("", 0));
 }
 END_TEST
 
@@ -265,7 +256,7 @@ static Suite *kube_suite(void)
 	tcase_add_test(t, a_service_is_read);
 	tcase_add_loop_test(t, specs_of_all_kinds, 0, UNIT_NR(specs));
 	tcase_add_loop_test(t, objects_without_names_are_refused, 0, UNIT_NR(no_objects));
-	tcase_add_test(t, versions_tell_objects_apart);
+	tcase_add_test(t, digests_tell_texts_apart);
 	tcase_add_test(t, wishes_are_read);
 	tcase_add_loop_test(t, odd_wishes_are_told_and_ignored, 0, UNIT_NR(odd_wishes));
 	tcase_add_test(t, a_slice_is_read);

@@ -27,28 +27,35 @@ static bool is_version(const char *text)
 	       strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_") == len;
 }
 
-static int add_service(struct kubernetes *k, const json_t *object, struct kube_mark mark)
+static int add_service(struct kubernetes *k, const json_t *object, struct kube_mark mark, uint64_t digest)
 {
 	struct kube_service *service = NULL;
 	int r = kube_service_decode(object, &k->view.odd, &service);
 
-	return r ? r : kube_store_service(&k->store, service, mark);
+	if (r)
+		return r;
+	service->digest = digest;
+	return kube_store_service(&k->store, service, mark);
 }
 
-static int add_slice(struct kubernetes *k, const json_t *object, struct kube_mark mark)
+static int add_slice(struct kubernetes *k, const json_t *object, struct kube_mark mark, uint64_t digest)
 {
 	struct kube_slice *slice = NULL;
 	int r = kube_slice_decode(object, &k->view.place, &k->view.odd, &slice);
 
-	return r ? r : kube_store_slice(&k->store, slice, mark);
+	if (r)
+		return r;
+	slice->digest = digest;
+	return kube_store_slice(&k->store, slice, mark);
 }
 
-/* One that makes no sense is told as odd; what was there of that name stays. */
-static int put(struct kube_stream *s, const json_t *object)
+/* One that makes no sense is told as odd; what was there of that name stays. @digest: 0, or of an object that need not
+ * be looked at again when it is the same. */
+static int put(struct kube_stream *s, const json_t *object, uint64_t digest)
 {
 	const struct kube_mark mark = { s->id, s->generation };
 	struct kubernetes *k = s->k;
-	uint64_t version;
+	uint64_t before;
 	struct kube_id id;
 	int r;
 
@@ -56,10 +63,10 @@ static int put(struct kube_stream *s, const json_t *object)
 		registry_odd(&k->r, "an object without a name");
 		return 0;
 	}
-	kube_store_touch(&k->store, s->slices, &id, mark, &version);
-	if (version && version == id.version)
+	kube_store_touch(&k->store, s->slices, &id, mark, &before);
+	if (digest && before == digest)
 		return 0;
-	r = s->slices ? add_slice(k, object, mark) : add_service(k, object, mark);
+	r = s->slices ? add_slice(k, object, mark, digest) : add_service(k, object, mark, digest);
 	return r == -EBADMSG ? 0 : r;
 }
 
@@ -71,7 +78,7 @@ int kube_on_listed(void *ctx, const char *text, size_t len)
 	if (!object)
 		return -EBADMSG;
 	s->listed++;
-	return put(s, object);
+	return put(s, object, kube_digest(text, len));
 }
 
 static void note_version(struct kube_stream *s, const json_t *object)
@@ -108,7 +115,7 @@ int kube_on_event(void *ctx, const char *text, size_t len)
 		return 0;
 	}
 	if (!strcmp(type, "ADDED") || !strcmp(type, "MODIFIED"))
-		r = put(s, object);
+		r = put(s, object, 0);
 	else if (!strcmp(type, "DELETED") && !kube_id_decode(object, &id))
 		kube_store_remove(&s->k->store, s->slices, id.namespace, id.name);
 	else if (strcmp(type, "BOOKMARK"))

@@ -43,26 +43,22 @@ static bool is_name(const char *text)
 }
 
 /* FNV-1a with 64 bits. */
-static uint64_t hash(uint64_t h, const char *text)
+uint64_t kube_digest(const char *text, size_t len)
 {
-	for (; text && *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-	return (h ^ 0xff) * 0x100000001b3u;
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)text[i]) * 0x100000001b3u;
+	return h ? h : 1;
 }
 
 int kube_id_decode(const json_t *object, struct kube_id *ret)
 {
 	const json_t *meta = json_object_get(object, "metadata");
-	const char *version = kube_text(meta, "resourceVersion");
 
 	ret->namespace = kube_text(meta, "namespace");
 	ret->name = kube_text(meta, "name");
-	if (!is_name(ret->namespace) || !is_name(ret->name))
-		return -EBADMSG;
-	ret->version = hash(hash(0xcbf29ce484222325u, kube_text(meta, "uid")), version);
-	if (!version || !ret->version)
-		ret->version = 0; /* never the same as another one */
-	return 0;
+	return is_name(ret->namespace) && is_name(ret->name) ? 0 : -EBADMSG;
 }
 
 static uint8_t protocol(const json_t *port)

@@ -10,10 +10,9 @@
 #define KUBE_NAME_MOST 253 /* of an object, a DNS subdomain */
 #define KUBE_WORD_MOST 63  /* of a port, a zone, a label */
 
-/* What an object is and which version of it; borrowed from it. */
+/* What an object is; borrowed from it. */
 struct kube_id {
 	const char *namespace, *name;
-	uint64_t version; /* a hash of uid and resourceVersion: one version, one number */
 };
 
 struct kube_port {
@@ -40,7 +39,7 @@ struct kube_wishes {
 
 struct kube_service {
 	char *namespace, *name;
-	uint64_t version;
+	uint64_t digest;    /* kube_digest() of its text in a list; 0: not known */
 	bool external_name; /* an alias in DNS: nothing for us */
 	bool elsewhere;	    /* for another proxy, by its label */
 	bool local;	    /* internalTrafficPolicy: endpoints of the caller's node only */
@@ -75,7 +74,7 @@ struct kube_slice {
 	struct kube_slice *next; /* of the same service; for the store */
 	char *namespace, *name;
 	char *service; /* NULL: of none, or nothing that can be used (FQDN) */
-	uint64_t version;
+	uint64_t digest;
 	bool v4;
 	struct kube_port *ports;
 	size_t nr_ports;
@@ -96,6 +95,9 @@ struct kube_odd {
 	void *ctx;
 };
 void kube_odd_say(const struct kube_odd *odd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Tells one text from another; never 0. A resourceVersion would not do: after a restore the same one may come again. */
+uint64_t kube_digest(const char *text, size_t len);
 
 /* 0, or -EBADMSG: it has no usable metadata. */
 int kube_id_decode(const json_t *object, struct kube_id *ret);

@@ -122,7 +122,6 @@ int kube_service_decode(const json_t *object, const struct kube_odd *odd, struct
 	if (!s->namespace || !s->name)
 		return -ENOMEM;
 	snprintf(what, sizeof(what), "service %s/%s", s->namespace, s->name);
-	s->version = id.version;
 	s->external_name = is(spec, "type", "ExternalName");
 	s->elsewhere = proxy && strcmp(proxy, "weft");
 	s->local = is(spec, "internalTrafficPolicy", "Local");

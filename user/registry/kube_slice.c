@@ -186,7 +186,6 @@ int kube_slice_decode(const json_t *object, const struct kube_place *place, cons
 	}
 	s->namespace = strdup(id.namespace);
 	s->name = strdup(id.name);
-	s->version = id.version;
 	if (!s->namespace || !s->name)
 		return -ENOMEM;
 	if (service && *service && strlen(service) <= KUBE_NAME_MOST) {

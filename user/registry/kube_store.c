@@ -183,19 +183,19 @@ int kube_store_slice(struct kube_store *s, struct kube_slice *slice, struct kube
 }
 
 void kube_store_touch(struct kube_store *s, bool slices, const struct kube_id *id, struct kube_mark mark,
-		      uint64_t *ret_version)
+		      uint64_t *ret_digest)
 {
 	struct holder *h = slices ? find_holder(s, id->namespace, id->name) : NULL;
 	struct kube_entry *e = slices ? NULL : kube_store_find(s, id->namespace, id->name);
 
-	*ret_version = 0;
+	*ret_digest = 0;
 	if (h) {
 		h->mark = mark;
-		*ret_version = h->slice->version;
+		*ret_digest = h->slice->digest;
 	}
 	if (e && e->service) {
 		e->mark = mark;
-		*ret_version = e->service->version;
+		*ret_digest = e->service->digest;
 	}
 }
 

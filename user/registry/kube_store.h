@@ -42,9 +42,9 @@ void kube_store_done(struct kube_store *s);
 int kube_store_service(struct kube_store *s, struct kube_service *service, struct kube_mark mark);
 int kube_store_slice(struct kube_store *s, struct kube_slice *slice, struct kube_mark mark);
 
-/* Marks an object that is named again. *ret_version: of what is there, 0: nothing is. */
+/* Marks an object that is named again. *ret_digest: of what is there, 0: nothing is, or it is not known. */
 void kube_store_touch(struct kube_store *s, bool slices, const struct kube_id *id, struct kube_mark mark,
-		      uint64_t *ret_version);
+		      uint64_t *ret_digest);
 void kube_store_remove(struct kube_store *s, bool slices, const char *namespace, const char *name);
 /* Removes all of the stream that do not bear this generation. */
 void kube_store_sweep(struct kube_store *s, bool slices, struct kube_mark mark);

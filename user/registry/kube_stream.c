@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 #include <errno.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,25 @@ static const char *kind(const struct kube_stream *s)
 bool kube_stream_busy(const struct kube_stream *s)
 {
 	return s->step == KUBE_LIST && (s->call || s->more);
+}
+
+static void fail(struct kube_stream *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Streams fail in turns, each for its own reason: what was said once is only counted. */
+static void fail(struct kube_stream *s, const char *fmt, ...)
+{
+	char text[sizeof(s->said)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (s->k->r.failing && s->failing && !strcmp(s->said, text)) {
+		s->k->r.seen.failures++;
+		return;
+	}
+	memcpy(s->said, text, sizeof(text));
+	registry_failed(&s->k->r, "%s", text);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -84,8 +104,7 @@ static void end_list(struct kube_stream *s)
 	size_t had = s->listed ? 0 : kube_store_count(&k->store, s->slices, s->id);
 
 	if (had && s->complete && !k->believe_empty) {
-		registry_failed(&k->r, "lists no %s any more, where %zu were; \"empty: clear\" would believe it",
-				kind(s), had);
+		fail(s, "lists no %s any more, where %zu were; \"empty: clear\" would believe it", kind(s), had);
 		retry(s);
 		return;
 	}
@@ -109,7 +128,7 @@ static void end_page(struct kube_stream *s)
 		r = kube_list_decode(s->split.rest.at, s->split.rest.len, version, &s->more, why, sizeof(why));
 	end_call(s);
 	if (r) {
-		registry_failed(&s->k->r, "the list of %s makes no sense: %s", kind(s), why);
+		fail(s, "the list of %s makes no sense: %s", kind(s), why);
 		retry(s);
 		return;
 	}
@@ -133,7 +152,7 @@ static void end_watch(struct kube_stream *s)
 		return;
 	}
 	if (!worked) {
-		registry_failed(&s->k->r, "the watch of %s ended at once", kind(s));
+		fail(s, "the watch of %s ended at once", kind(s));
 		retry(s);
 		return;
 	}
@@ -159,29 +178,35 @@ static void on_refused(struct kube_stream *s, const struct http_response *res)
 		s->failing = false;
 		return;
 	}
-	registry_failed(&s->k->r, "%s: refused with status %ld%s%s", kind(s), res->status, *why ? ": " : "", why);
+	fail(s, "%s: refused with status %ld%s%s", kind(s), res->status, *why ? ": " : "", why);
+	retry(s);
+}
+
+static const char *const steps[] = { [KUBE_LIST] = "list", [KUBE_WATCH] = "watch", [KUBE_PROBE] = "probe" };
+
+/* No answer, or only a part of one. */
+static void on_broken(struct kube_stream *s, const struct http_response *res)
+{
+	if (res->error == -ECONNREFUSED)
+		fail(s, "%s of %s: cannot connect to %s", steps[s->step], kind(s), s->access->server);
+	else
+		fail(s, "%s of %s: %s", steps[s->step], kind(s),
+		     res->error == -EBADMSG ? "this is not JSON as Kubernetes sends it" : res->text);
+	end_call(s);
+	if (res->error == -EBADMSG || res->error == -E2BIG)
+		list_again(s);
 	retry(s);
 }
 
 static void on_done(void *ctx, const struct http_response *res)
 {
 	struct kube_stream *s = ctx;
-	bool stalled = res->error == -ETIMEDOUT && s->step == KUBE_WATCH && res->status == 200;
 
-	if (stalled) {
+	if (res->error == -ETIMEDOUT && s->step == KUBE_WATCH && res->status == 200) {
 		end_call(s);
 		next(s, KUBE_PROBE);
 	} else if (res->error) {
-		end_call(s);
-		registry_failed(&s->k->r, "%s of %s: %s",
-				s->step == KUBE_LIST	? "list"
-				: s->step == KUBE_WATCH ? "watch"
-							: "probe",
-				kind(s),
-				res->error == -EBADMSG ? "this is not JSON as Kubernetes sends it" : res->text);
-		if (res->error == -EBADMSG || res->error == -E2BIG)
-			list_again(s);
-		retry(s);
+		on_broken(s, res);
 	} else if (res->status != 200) {
 		on_refused(s, res);
 	} else if (s->step == KUBE_LIST) {
@@ -293,7 +318,7 @@ static void begin(struct kube_stream *s)
 	}
 	r = kube_access_header(s->k->access, &authorization, why, sizeof(why));
 	if (r) {
-		registry_failed(&s->k->r, "%s", why);
+		fail(s, "%s", why);
 		retry(s);
 		return;
 	}
@@ -308,7 +333,7 @@ static void begin(struct kube_stream *s)
 	r = url ? start_call(s, url, authorization) : -ENOMEM;
 	if (r) {
 		end_call(s);
-		registry_failed(&s->k->r, "cannot ask for %s: %s", kind(s), r == -EINVAL ? "bad URL" : "no memory");
+		fail(s, "cannot ask for %s: %s", kind(s), r == -EINVAL ? "bad URL" : "no memory");
 		retry(s);
 	}
 }

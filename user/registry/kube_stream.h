@@ -32,7 +32,8 @@ struct kube_stream {
 	size_t events;			/* of this watch */
 	bool complete;			/* one list has been read to its end */
 	bool failing;
-	int refused; /* code of an ERROR event in the watch; 0: none */
+	char said[256]; /* why, while it fails */
+	int refused;	/* code of an ERROR event in the watch; 0: none */
 	struct kube_split split;
 	struct http_call *call;
 	struct kube_access *access; /* of the call */

@@ -78,8 +78,8 @@ static bool read_addresses(struct kubernetes *k)
 static bool read_options(struct kubernetes *k)
 {
 	const struct options *o = k->r.options;
-	const char *services = options_text(o, "services", "all"), *node = getenv("NODE_NAME");
-	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *services = options_text(o, "services", "all"), *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *node = getenv("NODE_NAME"), *zone = getenv("NODE_ZONE");
 
 	if (!options_text(o, "server", NULL) && !options_text(o, "kubeconfig", NULL) && !host) {
 		registry_failed(&k->r, "neither \"server\" nor \"kubeconfig\" is written, and this is no pod: "
@@ -96,7 +96,7 @@ static bool read_options(struct kubernetes *k)
 			: !strcmp(services, "annotated") ? KUBE_SERVE_ANNOTATED
 							 : KUBE_SERVE_ALL;
 	k->view.place.node = options_text(o, "node", node && *node ? node : NULL);
-	k->view.place.zone = k->r.zone;
+	k->view.place.zone = k->r.zone ? k->r.zone : zone && *zone ? zone : NULL;
 	k->view.odd = (struct kube_odd){ on_odd, &k->r };
 	return read_addresses(k);
 }
