@@ -13,6 +13,7 @@
 #include "registry/consul_decode.h"
 
 #define LABELS_MOST 256
+#define ZONE_MOST   63
 
 enum status { PASSING, WARNING, CRITICAL };
 
@@ -143,17 +144,28 @@ static int add_tags(struct labels *l, const json_t *tags)
 
 /* ---- entries ---- */
 
+/* Zones are kept for good (word_keep()): nothing that is none. */
+static const char *zone_in(const json_t *object, const char *key)
+{
+	const char *zone = text_of(object, key);
+
+	for (const char *at = zone; at && *at; at++)
+		if (*at <= ' ' || *at == 127 || at - zone >= ZONE_MOST)
+			return NULL;
+	return zone;
+}
+
 static const char *zone_of(const json_t *node, const json_t *service, const struct consul_reading *how)
 {
-	const char *zone = text_of(json_object_get(service, "Meta"), how->zone_key);
+	const char *zone = zone_in(json_object_get(service, "Meta"), how->zone_key);
 
 	if (!zone)
-		zone = text_of(json_object_get(service, "Locality"), "Zone");
+		zone = zone_in(json_object_get(service, "Locality"), "Zone");
 	if (!zone)
-		zone = text_of(json_object_get(node, "Meta"), how->zone_key);
+		zone = zone_in(json_object_get(node, "Meta"), how->zone_key);
 	if (!zone)
-		zone = text_of(json_object_get(node, "Locality"), "Zone");
-	return zone ? zone : text_of(node, "Datacenter");
+		zone = zone_in(json_object_get(node, "Locality"), "Zone");
+	return zone ? zone : zone_in(node, "Datacenter");
 }
 
 static int add_found(const json_t *node, const json_t *service, enum status status, const struct consul_reading *how,
@@ -231,4 +243,35 @@ int consul_decode(const char *text, size_t len, const struct consul_reading *how
 	if (r)
 		found_done(ret);
 	return r;
+}
+
+/* ---- besides the body ---- */
+
+uint64_t consul_index_parse(const char *text)
+{
+	uint64_t n = 0;
+
+	if (!text || !*text || strlen(text) > 19 || strspn(text, "0123456789") != strlen(text))
+		return 0;
+	for (; *text; text++)
+		n = n * 10 + (uint64_t)(*text - '0');
+	return n;
+}
+
+uint64_t consul_index_next(uint64_t asked, uint64_t got)
+{
+	if (!got)
+		return 1;
+	return got < asked ? 0 : got;
+}
+
+void consul_reason(const char *body, char *ret, size_t len)
+{
+	size_t n = 0;
+
+	while (n + 1 < len && n < 160 && body[n] >= ' ' && body[n] != 127) {
+		ret[n] = body[n];
+		n++;
+	}
+	ret[n] = '\0';
 }

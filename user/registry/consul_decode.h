@@ -25,4 +25,15 @@ struct consul_reading {
 int consul_decode(const char *text, size_t len, const struct consul_reading *how, struct found *ret, unsigned *ret_odd,
 		  char *why, size_t why_len);
 
+/* ---- X-Consul-Index ---- */
+
+/* 0: none, or no number. */
+uint64_t consul_index_parse(const char *text);
+/* What to ask with after @asked was answered with @got: never 0, but when it went backwards, for then what is there
+ * has to be asked for anew. */
+uint64_t consul_index_next(uint64_t asked, uint64_t got);
+
+/* The first line of what a server said to a refusal, cut, and without what is not text. */
+void consul_reason(const char *body, char *ret, size_t len);
+
 #endif

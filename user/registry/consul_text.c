@@ -121,26 +121,6 @@ char *consul_agent_path(const char *path, const char *id, const struct consul_sc
 	return path_end(&p);
 }
 
-/* ---- index ---- */
-
-uint64_t consul_index_parse(const char *text)
-{
-	uint64_t n = 0;
-
-	if (!text || !*text || strlen(text) > 19 || strspn(text, "0123456789") != strlen(text))
-		return 0;
-	for (; *text; text++)
-		n = n * 10 + (uint64_t)(*text - '0');
-	return n;
-}
-
-uint64_t consul_index_next(uint64_t asked, uint64_t got)
-{
-	if (!got)
-		return 1;
-	return got < asked ? 0 : got;
-}
-
 /* ---- bodies ---- */
 
 static const char *status(const struct consul_entry *e)
@@ -205,15 +185,4 @@ char *consul_entry_body(const struct consul_entry *e)
 char *consul_status_body(const struct consul_entry *e)
 {
 	return dump(json_pack("{ss ss}", "Status", status(e), "Output", output(e)));
-}
-
-void consul_reason(const char *body, char *ret, size_t len)
-{
-	size_t n = 0;
-
-	while (n + 1 < len && n < 160 && body[n] >= ' ' && body[n] != 127) {
-		ret[n] = body[n];
-		n++;
-	}
-	ret[n] = '\0';
 }

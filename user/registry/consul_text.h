@@ -28,14 +28,6 @@ struct consul_query {
 };
 char *consul_query_path(const struct consul_query *q);
 
-/* ---- X-Consul-Index ---- */
-
-/* 0: none, or no number. */
-uint64_t consul_index_parse(const char *text);
-/* What to ask with after @asked was answered with @got: never 0, but when it went backwards, for then what is there
- * has to be asked for anew. */
-uint64_t consul_index_next(uint64_t asked, uint64_t got);
-
 /* ---- registering ---- */
 
 struct consul_entry {
@@ -51,8 +43,5 @@ char *consul_entry_body(const struct consul_entry *e);
 char *consul_status_body(const struct consul_entry *e);
 /* @path with the escaped @id behind it, and the scope as a query. */
 char *consul_agent_path(const char *path, const char *id, const struct consul_scope *scope);
-
-/* The first line of what a server said to a refusal, cut, and without what is not text. */
-void consul_reason(const char *body, char *ret, size_t len);
 
 #endif
