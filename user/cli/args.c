@@ -232,7 +232,7 @@ static int check_words(struct cli *cli, int nr, const char *const *word)
 	int most = words_in(c->args), least = most;
 
 	/* "help service show": the rest names a command */
-	if (c->run == cmd_help)
+	if (c->run == cmd_help || strstr(c->args, "...]"))
 		return 0;
 	for (const char *p = c->args; *p; p++)
 		least -= *p == '[';

@@ -25,6 +25,7 @@ enum cli_option {
 	CLI_SOCKET,
 	CLI_FOLLOW,
 	CLI_TIMEOUT,
+	CLI_WATCH,
 	CLI_OPTION_MAX
 };
 #define CLI_BIT(id) (1u << CLI_##id)
@@ -103,6 +104,7 @@ int cli_open_failed(struct cli *cli, int r, const char *dir, unsigned abi);
 	X(check)                                                                                                       \
 	X(metrics)                                                                                                     \
 	X(events)                                                                                                      \
+	X(discover)                                                                                                    \
 	X(agent)                                                                                                       \
 	X(load)                                                                                                        \
 	X(unload)                                                                                                      \

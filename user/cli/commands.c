@@ -17,7 +17,10 @@ const struct cli_option_row cli_options[CLI_OPTION_MAX] = {
 	[CLI_OPENMETRICS] = { 0, "openmetrics", NULL, "OpenMetrics instead of Prometheus text" },
 	[CLI_SOCKET] = { 's', "socket", "FILE", "the agent's Unix socket; default /run/weft/INSTANCE.sock" },
 	[CLI_TIMEOUT] = { 't', "timeout", "TIME",
-			  "when what is left is closed: 30s, 5m, 0s (at once), off (never); default: drain-timeout" },
+			  "of drain: when what is left is closed, 0s at once, off never, default drain-timeout; of "
+			  "discover: "
+			  "how long answers are waited for, default 5s" },
+	[CLI_WATCH] = { 'w', "watch", NULL, "go on, and print a line of JSON for each change" },
 	[CLI_FOLLOW] = { 'f', "follow", NULL, "go on printing what comes, until interrupted" },
 };
 
@@ -93,6 +96,14 @@ const struct cmd cli_commands[] = {
 		.help = "ejections, returns and breakers that opened or closed, from the agent",
 		.options = CLI_BIT(SOCKET) | CLI_BIT(FOLLOW),
 		.run = cmd_events,
+	},
+	{
+		.words = "discover",
+		.args = "[SERVICE...]",
+		.help = "ask the registries that the configuration names, and print what they say; needs no root",
+		.options = CLI_BIT(CONFIG) | CLI_BIT(TIMEOUT) | CLI_BIT(WATCH),
+		.required = CLI_BIT(CONFIG),
+		.run = cmd_discover,
 	},
 	{
 		.words = "check",

@@ -122,6 +122,9 @@ void config_dump(const struct config *c, const struct model *m, FILE *out);
 /* Only the services of @m, as a service file, without what they discover. */
 void config_dump_services(const struct model *m, FILE *out);
 
+/* "30s" in ms. False: it is no time. */
+bool config_duration(const char *text, uint64_t *ret_ms);
+
 /* @pattern against the folder of @file, absolute and without "//" and "/./". 0, -ENOMEM or -ENOENT (no current folder).
  */
 int config_absolute(const char *file, const char *pattern, char **ret);

@@ -104,6 +104,11 @@ bool duration_parse(const char *text, uint64_t *ret_ms)
 	return false;
 }
 
+bool config_duration(const char *text, uint64_t *ret_ms)
+{
+	return duration_parse(text, ret_ms);
+}
+
 int scalar_duration(struct reader *rd, uint32_t min_ms, uint32_t max_ms, bool zero, uint32_t *ret_ms)
 {
 	char min[DURATION_TEXT_LEN], max[DURATION_TEXT_LEN];
