@@ -139,6 +139,19 @@ def make_slice(i, nr, shift=0):
             "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}]}
 
 
+# What there is to be asked for, so that kubectl finds its way, too.
+GROUP = {"groupVersion": "discovery.k8s.io/v1", "version": "v1"}
+CATALOGUE = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {"kind": "APIGroupList", "apiVersion": "v1",
+              "groups": [{"name": "discovery.k8s.io", "versions": [GROUP], "preferredVersion": GROUP}]},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+        {"name": "services", "singularName": "service", "namespaced": True, "kind": "Service", "verbs": ["get", "list", "watch"], "shortNames": ["svc"]}]},
+    "/apis/discovery.k8s.io/v1": {"kind": "APIResourceList", "groupVersion": "discovery.k8s.io/v1", "resources": [
+        {"name": "endpointslices", "singularName": "endpointslice", "namespaced": True, "kind": "EndpointSlice", "verbs": ["get", "list", "watch"]}]},
+}
+
+
 def status(code, reason, message):
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code}
 
@@ -310,6 +323,8 @@ class Server:
             await asyncio.sleep(0.05)
         if self.mode["status"]:
             return await self.refuse(w, self.mode["status"], "Fault", "no, because of reasons")
+        if url.path in CATALOGUE:
+            return await self.answer(w, 200, CATALOGUE[url.path])
         for prefix, what in KINDS.items():
             for path, namespace in ((prefix + "/" + what[0], None), (prefix + "/namespaces/", "")):
                 if namespace == "" and url.path.startswith(path) and url.path.endswith("/" + what[0]):

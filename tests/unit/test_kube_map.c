@@ -142,15 +142,15 @@ START_TEST(ports_and_families_have_names)
 	given_slice("IPv6", "{'name':'http','port':8080}", IP("fd00::1"));
 	ck_assert_str_eq(mapped(), "shop/cart:http tcp 10.96.0.1:80,192.0.2.1:80 = 10.1.0.1:8080 10.1.0.2:9090\n"
 				   "shop/cart:dns udp 10.96.0.1:53,192.0.2.1:53 = 10.1.0.1:5353\n"
-				   "shop/cart:http/v6 tcp [fd00:96::1]:80 = [fd00::1]:8080\n"
-				   "shop/cart:dns/v6 udp [fd00:96::1]:53 =\n");
+				   "shop/cart:http:v6 tcp [fd00:96::1]:80 = [fd00::1]:8080\n"
+				   "shop/cart:dns:v6 udp [fd00:96::1]:53 =\n");
 }
 END_TEST
 
 START_TEST(the_first_family_has_the_plain_name)
 {
 	given_service("'clusterIPs':['fd00:96::1','10.96.0.1'],'ports':[{'port':80,'name':'http'}]");
-	ck_assert_str_eq(mapped(), "shop/cart tcp [fd00:96::1]:80 =\nshop/cart/v4 tcp 10.96.0.1:80 =\n");
+	ck_assert_str_eq(mapped(), "shop/cart tcp [fd00:96::1]:80 =\nshop/cart:v4 tcp 10.96.0.1:80 =\n");
 }
 END_TEST
 

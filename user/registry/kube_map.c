@@ -172,7 +172,7 @@ int kube_map(const struct kube_service *s, const struct kube_slice *slices, cons
 	for (int second = 0; second < 2; second++)
 		for (size_t i = 0; i < s->nr_ports; i++) {
 			bool v4 = second ? !first_v4 : first_v4;
-			const char *family = !second ? "" : v4 ? "/v4" : "/v6";
+			const char *family = !second ? "" : v4 ? ":v4" : ":v6";
 
 			if (!s->ports[i].proto)
 				continue;

@@ -3,7 +3,7 @@
  * From a Service and its EndpointSlices to services of ours, or to the endpoints of one. Pure.
  *
  * Each port and address family of a Service is a service of its own, NAMESPACE/NAME; ":PORTNAME" follows when there are
- * several ports, and "/v4" or "/v6" for the second family. A name that is too long is cut, and ends in "~" and a hash
+ * several ports, and ":v4" or ":v6" for the second family. A name that is too long is cut, and ends in "~" and a hash
  * of the whole.
  */
 #ifndef REGISTRY_KUBE_MAP_H
