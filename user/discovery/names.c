@@ -65,16 +65,15 @@ static void handle_closed(void *ctx)
 	free(n);
 }
 
-int names_new(uv_loop_t *loop, struct names **ret)
+int names_new_with(uv_loop_t *loop, const struct cares_options *options, struct names **ret)
 {
-	const struct cares_options options = { .ndots = -1 };
 	struct names *n = calloc(1, sizeof(*n));
 	char text[8];
 	int r;
 
 	if (!n)
 		return -ENOMEM;
-	r = cares_new(loop, &options, &n->cares, text, sizeof(text));
+	r = cares_new(loop, options, &n->cares, text, sizeof(text));
 	if (r) {
 		free(n);
 		return r;
@@ -85,6 +84,11 @@ int names_new(uv_loop_t *loop, struct names **ret)
 	pace_init(&n->pace, PER_SECOND, PER_SECOND, uv_now(loop));
 	*ret = n;
 	return 0;
+}
+
+int names_new(uv_loop_t *loop, struct names **ret)
+{
+	return names_new_with(loop, &(struct cares_options){ .ndots = -1 }, ret);
 }
 
 void names_set_ttl(struct names *n, uint32_t min_ms, uint32_t max_ms)

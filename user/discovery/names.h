@@ -20,6 +20,9 @@ struct names;
 struct name_want;
 
 int names_new(uv_loop_t *loop, struct names **ret); /* 0 or -ENOMEM */
+struct cares_options;
+/* With other servers than the system's. 0, -ENOMEM or -EINVAL. */
+int names_new_with(uv_loop_t *loop, const struct cares_options *options, struct names **ret);
 /* All wants are forgotten before. @closed runs when no handle is left. */
 void names_free(struct names *n, void (*closed)(void *ctx), void *ctx);
 

@@ -217,6 +217,7 @@ static uint32_t port_number(const char *text)
 	return end && !*end && n <= 65535 ? (uint32_t)n : 0;
 }
 
+/* What can never work stays and says so, until somebody writes it otherwise. */
 static int start(struct lookup *l)
 {
 	struct dns_lookup *d = (struct dns_lookup *)l;
@@ -226,20 +227,18 @@ static int start(struct lookup *l)
 	d->name = options_text(l->options, "name", "");
 	d->srv = !strcmp(options_text(l->options, "type", "address"), "srv");
 	d->port = port_number(port);
-	if (dns_name_parse(d->name, &name)) {
-		lookup_failed(l, "\"%s\" is no name of the DNS", d->name);
-		return -EINVAL;
-	}
-	if (!d->port && (port || !d->srv)) {
-		lookup_failed(l, port ? "port: must be a number for names of the DNS"
-				      : "port: is missing; only SRV records (\"type: srv\") tell it");
-		return -EINVAL;
-	}
 	d->backoff.first_ms = FIRST_MS;
 	d->backoff.most_ms = options_ms(l->registry->options, "backoff-max", BACKOFF_MAX_MS);
 	uv_timer_init(l->registry->loop, &d->timer);
 	d->timer.data = d;
-	again_in(d, 0);
+	if (dns_name_parse(d->name, &name))
+		lookup_failed(l, "\"%s\" is no name of the DNS", d->name);
+	else if (!d->port && port)
+		lookup_failed(l, "port: must be a number for names of the DNS");
+	else if (!d->port && !d->srv)
+		lookup_failed(l, "port: is missing; only SRV records (\"type: srv\") tell it");
+	else
+		again_in(d, 0);
 	return 0;
 }
 
