@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 for tool in openssl curl python3 jq; do command -v $tool >/dev/null || skip "$tool is missing"; done
 
-VIP=10.96.0.10:80 API=127.0.0.1:6443 CONTROL=127.0.0.1:6444 FAKE=
+VIP=10.96.0.10:80 API=127.0.0.1:6443 CONTROL=127.0.0.1:6444 FAKE= FINDER=
 
 api() # PATH [JSON]
 {
@@ -157,24 +157,29 @@ stays()
 	assert_eq "$(failures $VIP 8)" 0 "$1: failed connects"
 }
 
-if [ -n "${WEFT_TEST_KUBECONFIG:-}" ]; then
+# Creates what it needs with kubectl, in a namespace of its own that is deleted afterwards.
+real() # KUBECONFIG
+{
+	local kubectl="kubectl --kubeconfig $1" ns=weft-e2e-$$
+
 	command -v kubectl >/dev/null || skip "kubectl is missing"
-	NS=weft-e2e-$$ K="kubectl --kubeconfig $WEFT_TEST_KUBECONFIG"
-	trap '$K delete namespace $NS --wait=false >/dev/null; finish' EXIT
-	$K create namespace "$NS" >/dev/null
-	printf 'registries:\n  - {name: k8s, type: kubernetes, kubeconfig: %s, namespaces: [%s]}\n' "$WEFT_TEST_KUBECONFIG" "$NS" >"$DIR/weft.yaml"
-	"$WEFT" discover -c "$DIR/weft.yaml" --watch -o json >"$DIR/found.out" 2>"$DIR/found.log" &
+	trap '$kubectl delete namespace $ns --wait=false >/dev/null; [ -z "$FINDER" ] || kill $FINDER; finish' EXIT
+	printf '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"%s"}}' "$ns" | $kubectl create --validate=false -f - >/dev/null || fail "kubectl creates no namespace"
+	printf 'registries:\n  - {name: k8s, type: kubernetes, kubeconfig: %s, namespaces: [%s]}\n' "$1" "$ns" >"$DIR/real.yaml"
+	"$WEFT" discover -c "$DIR/real.yaml" --watch -o json >"$DIR/found.out" 2>"$DIR/found.log" &
 	FINDER=$!
 	disown
-	printf '{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"ports":[{"port":80,"targetPort":8080}]}}' | $K -n "$NS" apply -f - >/dev/null
-	printf '{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","addressType":"IPv4","metadata":{"name":"web-x","labels":{"kubernetes.io/service-name":"web"}},
-		"ports":[{"name":"","port":8080,"protocol":"TCP"}],"endpoints":[{"addresses":["192.0.2.7"],"conditions":{"ready":true}}]}' |
-		$K -n "$NS" apply -f - >/dev/null
-	must 20 "a real server's endpoint is found" grep -q '192.0.2.7:8080' "$DIR/found.out"
-	kill "$FINDER"
-	echo "kubernetes: found on a real server"
+	printf '{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"ports":[{"port":80,"targetPort":8080}]}}' |
+		$kubectl -n "$ns" create --validate=false -f - >/dev/null
+	printf '{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","addressType":"IPv4","metadata":{"name":"web-x","labels":{
+		"kubernetes.io/service-name":"web"}},"ports":[{"name":"","port":8080,"protocol":"TCP"}],"endpoints":[{"addresses":["192.0.2.7"],
+		"conditions":{"ready":true}}]}' | $kubectl -n "$ns" create --validate=false -f - >/dev/null
+	must 20 "a real server's endpoint is found" grep -q "\"$ns/web\".*192.0.2.7:8080" "$DIR/found.out"
+	echo "kubernetes: a service of the server in $1 was found"
 	exit 0
-fi
+}
+
+[ -z "${WEFT_TEST_KUBECONFIG:-}" ] || real "$WEFT_TEST_KUBECONFIG"
 
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=kube" -addext "subjectAltName=IP:127.0.0.1" -keyout "$DIR/key.pem" \
 	-out "$DIR/cert.pem" 2>"$DIR/openssl.out" || fail "openssl: $(cat "$DIR/openssl.out")"
@@ -263,6 +268,7 @@ fake_start
 apply "$(service_object other 10.96.0.30)"
 api /delete '{"kind":"Service","namespace":"shop","name":"other"}' >/dev/null
 must 8 "the agent does not believe it" says 'lists no services any more, where'
+must 8 "nor that" says 'lists no endpoint slices any more, where'
 stays empty
 world
 works "not empty any more"
@@ -307,6 +313,19 @@ kill -HUP "$AGENT"
 works "another registry of the same name"
 api /delete '[{"kind":"Service","namespace":"shop","name":"web"},{"kind":"Service","namespace":"shop","name":"tuned"},{"kind":"Service","namespace":"shop","name":"quiet"}]' >/dev/null
 must 8 "all services are gone" has_not shop/web
+
+step "in a pod"
+world
+pod() # has what Kubernetes gives a pod, and asks
+{
+	in_ns "$PLACE" unshare -m bash -ec 'mount -t tmpfs pod /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount && cd "$1"
+		d=/run/secrets/kubernetes.io/serviceaccount; cp cert.pem $d/ca.crt; cp token.client $d/token; echo shop >$d/namespace
+		[ -e /var/run ] && mountpoint -q /run && KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443 "$2" discover -c pod.yaml -o json' \
+		- "$DIR" "$WEFT"
+}
+printf 'registries:\n  - {name: k8s, type: kubernetes, services: none}\nservices:\n  - {name: asked, address: "10.97.0.1:80", %s}\n' \
+	'discover: {registry: k8s, service: web}' >"$DIR/pod.yaml"
+assert_match "$(pod)" "$A.*$B" "what is found in a pod, in its own namespace"
 
 step "the agent ends"
 stop_agent

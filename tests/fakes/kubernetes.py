@@ -146,9 +146,10 @@ CATALOGUE = {
     "/apis": {"kind": "APIGroupList", "apiVersion": "v1",
               "groups": [{"name": "discovery.k8s.io", "versions": [GROUP], "preferredVersion": GROUP}]},
     "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [
-        {"name": "services", "singularName": "service", "namespaced": True, "kind": "Service", "verbs": ["get", "list", "watch"], "shortNames": ["svc"]}]},
+        {"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace", "verbs": ["create", "delete"]},
+        {"name": "services", "singularName": "service", "namespaced": True, "kind": "Service", "verbs": ["create", "list", "watch"], "shortNames": ["svc"]}]},
     "/apis/discovery.k8s.io/v1": {"kind": "APIResourceList", "groupVersion": "discovery.k8s.io/v1", "resources": [
-        {"name": "endpointslices", "singularName": "endpointslice", "namespaced": True, "kind": "EndpointSlice", "verbs": ["get", "list", "watch"]}]},
+        {"name": "endpointslices", "singularName": "endpointslice", "namespaced": True, "kind": "EndpointSlice", "verbs": ["create", "list", "watch"]}]},
 }
 
 
@@ -314,7 +315,20 @@ class Server:
         with open(self.args.token_file, encoding="ascii") as f:
             return headers.get("authorization") == "Bearer " + f.read().strip()
 
-    async def api(self, w, target, headers):
+    async def write(self, w, method, path, body):
+        """As much as `kubectl create` and `kubectl delete namespace` need."""
+        if method != "POST":
+            return await self.answer(w, 200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
+        obj = json.loads(body)
+        if obj["kind"] in self.store.objects:
+            obj["metadata"]["namespace"] = path.split("/namespaces/")[1].split("/")[0]
+            if obj["kind"] == "Service" and "clusterIP" not in obj["spec"]:
+                obj["spec"]["clusterIP"] = "10.96.%d.%d" % divmod(self.store.version % 60000 + 256, 250)
+            self.store.apply(obj)
+            self.store.wake()
+        return await self.answer(w, 201, obj)
+
+    async def api(self, w, method, target, headers, body):
         url = urllib.parse.urlsplit(target)
         q = dict(urllib.parse.parse_qsl(url.query))
         if not self.allowed(headers):
@@ -323,6 +337,8 @@ class Server:
             await asyncio.sleep(0.05)
         if self.mode["status"]:
             return await self.refuse(w, self.mode["status"], "Fault", "no, because of reasons")
+        if method != "GET":
+            return await self.write(w, method, url.path, body)
         if url.path in CATALOGUE:
             return await self.answer(w, 200, CATALOGUE[url.path])
         for prefix, what in KINDS.items():
@@ -340,7 +356,7 @@ class Server:
         w.requests = r
         try:
             while (got := await self.request(r)):
-                await self.api(w, got[1], got[2])
+                await self.api(w, *got)
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             pass
         finally:
