@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "dns/reverse.h"
 #include "dns/zone.h"
+#include "weft/lb.h"
 
 struct zone {
 	struct dns_name suffix;
@@ -29,7 +30,7 @@ static uint64_t hash(const void *bytes, size_t len)
 
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ dns_lower(at[i])) * 1099511628211ull;
-	return h ^ h >> 29;
+	return weft_hash_mix(h);
 }
 
 static uint64_t hash_addr(const struct weft_addr *a)
@@ -37,8 +38,7 @@ static uint64_t hash_addr(const struct weft_addr *a)
 	uint64_t half[2];
 
 	memcpy(half, a, sizeof(half));
-	half[0] = (half[0] ^ half[1] * 0x9e3779b97f4a7c15ull) * 0xbf58476d1ce4e5b9ull;
-	return half[0] ^ half[0] >> 31;
+	return weft_hash_mix(half[0] ^ weft_hash_mix(half[1]));
 }
 
 /* Where @name is, or would be. */
