@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * A small DNS server for the names of services: NAME.SUFFIX by UDP and TCP, on the agent's loop. It knows its zone and
- * refuses everything else; resolvers send it the questions for SUFFIX (docs/DISCOVERY.md).
+ * refuses everything else; resolvers send it the questions for SUFFIX (docs/DNS.md).
  */
 #ifndef DNS_RESPONDER_H
 #define DNS_RESPONDER_H
