@@ -58,7 +58,7 @@ finish()
 	[ -z "$AGENT" ] || { kill -9 "$AGENT" && wait_for 10 gone "$AGENT"; } 2>/dev/null
 	for i in "${instances[@]}"; do
 		[ ! -d "$BPFFS/weft/$i" ] || "$WEFT" unload --instance "$i" >/dev/null || rm -rf "${BPFFS:?}/weft/$i"
-		rm -f "/run/weft/$i".*
+		rm -rf "/run/weft/$i".*
 	done
 	place_free
 	exit $code

@@ -173,21 +173,43 @@ static int errno_of(CURLcode code)
 	}
 }
 
+/* The same failure in the same words, without times and numbers: it is logged once. */
+static const char *reason_of(struct http_call *call, CURLcode code)
+{
+	long number = 0;
+
+	if (call->stopped < 0)
+		return call->stopped == -ETIMEDOUT ? "nothing was heard for too long"
+		       : call->stopped == -E2BIG   ? "the answer is too long"
+						   : strerror(-call->stopped);
+	switch (code) {
+	case CURLE_OK:
+		return "";
+	case CURLE_OPERATION_TIMEDOUT:
+		return "no answer in time";
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "the name cannot be resolved";
+	case CURLE_COULDNT_CONNECT:
+		curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+		return number ? strerror((int)number) : "cannot connect";
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_PARTIAL_FILE:
+		return "the connection was closed";
+	default:
+		return *call->error ? call->error : curl_easy_strerror(code);
+	}
+}
+
 static void on_transfer_done(CURL *easy, CURLcode code)
 {
 	struct http_response res = { 0 };
 	struct http_call *call;
-	const char *said;
 
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &res.status);
-	said = *call->error ? call->error : curl_easy_strerror(code);
 	res.error = call->stopped < 0 ? call->stopped : errno_of(code);
-	res.text = !res.error			 ? ""
-		   : call->stopped == -ETIMEDOUT ? "nothing was heard for too long"
-		   : call->stopped == -E2BIG	 ? "the answer is too long"
-		   : call->stopped < 0		 ? strerror(-call->stopped)
-						 : said;
+	res.text = reason_of(call, code);
 	res.body = call->body ? call->body : "";
 	res.body_len = call->len;
 	res.call = call;
@@ -267,6 +289,8 @@ static void set_fixed(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	/* With HTTP/2 a dead connection stays in the pool: a stream that is given up does not close it. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_PROXY,
 			 ""); /* registries are near; an http_proxy of the environment is not for them */
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
