@@ -12,6 +12,7 @@ port; but for that it is to be used as a real one, which tests put in its place 
     POST   /churn     {"name": "web", "instances": 5, "rate": 100, "seconds": 2}: instances come and go that fast
     POST   /wipe      nothing is left, and the index begins again, as after a restart without its data
     POST   /forget    what was registered with the agent is not known any more
+    POST   /touch     the index of all services grows, though nothing changes: those that wait are answered
     POST   /cut       all connections are cut
     GET    /stats     counts of requests, of those that wait, and what was registered how often
 
@@ -212,7 +213,7 @@ class Agent:
         # As Go does it: of the query, names without "=" count, too.
         return method, path, urllib.parse.parse_qs(query, keep_blank_values=True), headers, body
 
-    async def write(self, writer, request, status, body, headers=()):
+    async def write(self, writer, request, status, body, headers=(), faulty=False):
         kind = "application/json" if status == 200 else "text/plain; charset=utf-8"
         data = body.encode()
         lines = ["HTTP/1.1 %d %s" % (status, REASON.get(status, "Status")), "Content-Type: " + kind, "Vary: Accept-Encoding",
@@ -223,13 +224,13 @@ class Agent:
             lines.append("Content-Encoding: gzip")
         lines.append("Content-Length: %d" % len(data))
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        if MODES["cut_after"] and len(data) > MODES["cut_after"]:
+        if faulty and MODES["cut_after"] and len(data) > MODES["cut_after"]:
             writer.write(data[:MODES["cut_after"]])
             await writer.drain()
             self.stats["cut"] += 1
             return False
         step = max(1, MODES["slow"] // 20)
-        while MODES["slow"] and data:
+        while faulty and MODES["slow"] and data:
             writer.write(data[:step])
             await writer.drain()
             data = data[step:]
@@ -264,7 +265,7 @@ class Agent:
             status, body, headers = 400, "Request decode failed: %s" % e, []
         if status is None:
             return False
-        return await self.write(writer, request, status, body, headers)
+        return await self.write(writer, request, status, body, headers, True)
 
     def check_token(self, headers):
         if self.token is None:
@@ -399,6 +400,9 @@ class Agent:
             for id_ in list(self.store.local):
                 self.store.remove("agent", id_)
             self.store.local.clear()
+        elif path == "/touch":
+            for name in list(self.store.instances):
+                self.store.touch(name)
         elif path == "/cut":
             for w in self.writers - {writer}:
                 w.transport.abort()
