@@ -131,7 +131,7 @@ static bool yields(const struct registry *r)
 
 /* Under a type that the config knows. */
 static struct provider paper = {
-	.type = "zookeeper",
+	.type = "etcd",
 	.registry_size = sizeof(struct paper),
 	.lookup_size = sizeof(struct lookup),
 	.announcement_size = sizeof(struct announcement),
@@ -272,8 +272,8 @@ static void teardown(void)
 	nftw(state_dir, wipe, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-#define REGISTRY "registries: [{name: zk, type: zookeeper, servers: [a]}]\n"
-#define WEB	 "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, path: /web}}]\n"
+#define REGISTRY "registries: [{name: zk, type: etcd, servers: [a]}]\n"
+#define WEB	 "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, prefix: /web}}]\n"
 
 static inline TCase *suite_paper(Suite *s)
 {

@@ -59,7 +59,7 @@ END_TEST
 START_TEST(an_empty_answer_is_believed_when_that_is_written)
 {
 	configure(REGISTRY
-		  "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, path: /w, empty: clear}}]\n");
+		  "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, prefix: /w, empty: clear}}]\n");
 	FOUND(lookups[0], "10.0.0.1");
 	found(lookups[0], NULL);
 	ck_assert_str_eq(endpoints_of("web"), "");
@@ -83,7 +83,7 @@ START_TEST(filters_look_at_labels)
 			   c[] = { { "az", "b" } };
 	struct found f = { 0 };
 
-	configure(REGISTRY "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, path: /w, "
+	configure(REGISTRY "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, prefix: /w, "
 			   "filter: [az=a, role!=canary]}}]\n");
 	found_add(&f, &(struct found_args){ .host = "10.0.0.1", .port = 1, .labels = a, .nr_labels = 2 });
 	found_add(&f, &(struct found_args){ .host = "10.0.0.2", .port = 1, .labels = b, .nr_labels = 1 });
@@ -100,8 +100,8 @@ START_TEST(filters_ask_whether_a_label_is_there)
 	struct found f = { 0 };
 
 	configure(REGISTRY
-		  "services: [{name: in, address: 1.1.1.1:80, discover: {registry: zk, path: /w, filter: [old]}},"
-		  " {name: out, address: 1.1.1.2:80, discover: {registry: zk, path: /w, filter: [\"!old\"]}}]\n");
+		  "services: [{name: in, address: 1.1.1.1:80, discover: {registry: zk, prefix: /w, filter: [old]}},"
+		  " {name: out, address: 1.1.1.2:80, discover: {registry: zk, prefix: /w, filter: [\"!old\"]}}]\n");
 	for (int i = 0; i < 2; i++) {
 		found_add(&f, &(struct found_args){ .host = "10.0.0.1", .port = 1, .labels = a, .nr_labels = 1 });
 		found_add(&f, &(struct found_args){ .host = "10.0.0.2", .port = 1 });
@@ -115,7 +115,7 @@ END_TEST
 START_TEST(a_port_that_is_written_counts)
 {
 	configure(REGISTRY
-		  "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, path: /w, port: 99}}]\n");
+		  "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, prefix: /w, port: 99}}]\n");
 	FOUND(lookups[0], "10.0.0.1", "fd00::1");
 	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:99");
 }
@@ -143,7 +143,7 @@ END_TEST
 
 #define TWO(how)                                                                                                       \
 	REGISTRY "services: [{name: web, address: 1.1.1.1:80, combine: " how                                           \
-		 ", discover: [{registry: zk, path: /a}, {registry: zk, path: /b}], endpoints: [10.0.9.9:80]}]\n"
+		 ", discover: [{registry: zk, prefix: /a}, {registry: zk, prefix: /b}], endpoints: [10.0.9.9:80]}]\n"
 
 START_TEST(union_is_all)
 {
@@ -195,7 +195,7 @@ START_TEST(lookups_go_on_while_their_source_stays)
 	configure(REGISTRY WEB);
 	FOUND(lookups[0], "10.0.0.1");
 	configure(REGISTRY
-		  "services: [{name: web, address: 1.1.1.9:80, balance: random, discover: {registry: zk, path: "
+		  "services: [{name: web, address: 1.1.1.9:80, balance: random, discover: {registry: zk, prefix: "
 		  "/web}}, {name: x, address: 1.1.1.1:80}]\n");
 	ck_assert_uint_eq(started, 1);
 	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:80");
@@ -208,7 +208,7 @@ START_TEST(another_source_is_not_empty_before_it_answers)
 	configure(REGISTRY WEB);
 	FOUND(lookups[0], "10.0.0.1");
 	endpoints_of("web");
-	configure(REGISTRY "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, path: /new}}]\n");
+	configure(REGISTRY "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, prefix: /new}}]\n");
 	ck_assert_uint_eq(stopped, 1);
 	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:80");
 	FOUND(lookups[0], "10.0.0.2");
@@ -222,7 +222,7 @@ START_TEST(another_registry_keeps_what_was_found)
 	configure(REGISTRY WEB);
 	FOUND(lookups[0], "10.0.0.1");
 	endpoints_of("web");
-	configure("registries: [{name: zk, type: zookeeper, servers: [b]}]\n" WEB);
+	configure("registries: [{name: zk, type: etcd, servers: [b]}]\n" WEB);
 	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:80");
 	turn();
 	if (slow_stop) {

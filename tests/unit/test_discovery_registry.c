@@ -4,7 +4,7 @@
 
 /* ---- whole services ---- */
 
-#define WHOLE "registries: [{name: whole, type: zookeeper, servers: [a]}]\n"
+#define WHOLE "registries: [{name: whole, type: etcd, servers: [a]}]\n"
 
 static void put(const char *name, const char *address, const char *endpoint)
 {
@@ -53,7 +53,7 @@ START_TEST(whole_services_outlive_process_and_settings)
 	put("a", "1.1.1.1", "10.0.0.1");
 	registry_sync_end(&papers[0]->r);
 	endpoints_of("a");
-	configure("registries: [{name: whole, type: zookeeper, servers: [b]}]\n");
+	configure("registries: [{name: whole, type: etcd, servers: [b]}]\n");
 	ck_assert_str_eq(endpoints_of("a"), "10.0.0.1:80");
 	end();
 	given_discovery();
@@ -78,7 +78,7 @@ END_TEST
 
 /* ---- registering ---- */
 
-#define REGISTER REGISTRY "register: [{name: web, registry: zk, path: /web, address: 10.0.0.5:80, labels: [az=a]}]\n"
+#define REGISTER REGISTRY "register: [{name: web, registry: zk, prefix: /web, address: 10.0.0.5:80, labels: [az=a]}]\n"
 
 static void set_up(bool up)
 {

@@ -62,7 +62,7 @@ const struct option_key *const common_keys[USE_MAX] = {
 	[USE_REGISTRY] = KEYS(DURATION("timeout", 100, DAY_MS), DURATION("backoff-max", 100, DAY_MS),
 			      NUMBER("reads-per-second", 1, 100000), CHOICE("empty", "keep", "clear")),
 	[USE_SOURCE] = KEYS(LIST("filter"), CHOICE("empty", "keep", "clear"), TEXT("port"), NUMBER("priority", 0, 127)),
-	[USE_REGISTER] = KEYS(NUMBER("weight", 0, 65535), LIST("labels")),
+	[USE_REGISTER] = KEYS(NUMBER("weight", 0, 1000), LIST("labels")),
 };
 
 const struct registry_type registry_types[] = {
@@ -89,24 +89,6 @@ const struct registry_type registry_types[] = {
 	  { [USE_REGISTRY] = KEYS(WANTED_LIST("servers"), TLS, PASSWORD),
 	    [USE_SOURCE] = KEYS(WANTED("prefix")),
 	    [USE_REGISTER] = KEYS(WANTED("prefix"), TEXT("id"), DURATION("ttl", 1000, DAY_MS)) } },
-	{ "zookeeper",
-	  { [USE_REGISTRY] = KEYS(WANTED_LIST("servers"), TEXT("chroot"), PASSWORD,
-				  DURATION("session-timeout", 1000, DAY_MS)),
-	    [USE_SOURCE] = KEYS(WANTED("path"), CHOICE("decode", "nerve", "serverset"), TEXT("endpoint-name"),
-				TEXT("generator-config"), BOOL("leader-election"), DURATION("jitter", 0, 120000)),
-	    [USE_REGISTER] = KEYS(WANTED("path"), TEXT("id"), BOOL("path-encoding"),
-				  CHOICE("node-type", "ephemeral_sequential", "persistent_sequential", "persistent",
-					 "ephemeral")) } },
-	{ "eureka",
-	  { [USE_REGISTRY] = KEYS(WANTED_LIST("servers"), TLS, PASSWORD, DURATION("refresh", 100, DAY_MS),
-				  BOOL("delta"), TEXT("region")),
-	    [USE_SOURCE] = KEYS(TEXT("application"), TEXT("vip"), TEXT("secure-vip"), BOOL("secure"), LIST("status")),
-	    [USE_REGISTER] = KEYS(WANTED("application"), TEXT("id"), TEXT("vip"), TEXT("secure-vip"), TEXT("host-name"),
-				  DURATION("ttl", 1000, DAY_MS)) } },
-	{ "envoy",
-	  { [USE_REGISTRY] = KEYS(LIST("servers"), TLS, FILE_AT("path"), TEXT("node"), TEXT("cluster"),
-				  DURATION("refresh", 100, DAY_MS), BOOL("clusters")),
-	    [USE_SOURCE] = KEYS(WANTED("cluster"), FILE_AT("path")) } },
 	{ 0 },
 };
 
