@@ -64,6 +64,8 @@ static inline char *refusal(const char *path)
 		ck_assert_ptr_null(c);
 	else
 		r = config_seal(c->model, &e);
+	if (!r)
+		r = config_check_registries(c, c->model, &e);
 	ck_assert_msg(r < 0, "%s was accepted", path);
 	config_error_format(&e, line, sizeof(line));
 	for (const char *at = line; *at; at++)
