@@ -15,6 +15,7 @@
 #include "agent/found.h"
 #include "agent/http.h"
 #include "agent/links.h"
+#include "agent/naming.h"
 #include "agent/notify.h"
 #include "agent/outlier.h"
 #include "agent/privs.h"
@@ -204,7 +205,9 @@ static int start(struct agent *a)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	res.start_ns = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-	r = read_files(a, &c, &written);
+	r = naming_new(&a->loop, &a->naming);
+	if (r == 0)
+		r = read_files(a, &c, &written);
 	if (r == 0)
 		r = found_apply(a, c, &written, &m);
 	if (r == 0)
@@ -238,6 +241,7 @@ static void stop(struct agent *a)
 	drain_done(a);
 	outlier_done(a);
 	events_done(a);
+	naming_free(a->naming);
 	watch_free(a->watch);
 	while (a->jobs)
 		uv_run(&a->loop, UV_RUN_ONCE);

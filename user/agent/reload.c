@@ -10,6 +10,7 @@
 #include "agent/found.h"
 #include "agent/outlier.h"
 #include "agent/links.h"
+#include "agent/naming.h"
 #include "agent/notify.h"
 #include "agent/privs.h"
 #include "agent/state.h"
@@ -153,6 +154,7 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 	if (r < 0)
 		return r;
 	a->model = MOVE(*m, NULL);
+	naming_apply(a->naming, c, a->model);
 	agent_health_apply(a);
 	if (a->ready)
 		drain_look(a);
@@ -230,6 +232,7 @@ static int read_and_apply(struct agent *a, const char *const *changed, struct re
 		return r;
 	}
 	links_apply(a, c);
+	naming_apply(a->naming, c, a->model);
 	return apply_found(a, c, &m, res, text, len);
 }
 

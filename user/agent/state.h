@@ -18,6 +18,7 @@ struct drainer;
 struct health;
 struct http;
 struct links;
+struct naming;
 struct outlier;
 struct watch;
 
@@ -39,6 +40,7 @@ struct agent {
 	struct plane *plane;
 	struct watch *watch;
 	struct http *http;
+	struct naming *naming;
 	struct links *links;	 /* NULL: failover cannot be had */
 	struct drainer *drainer; /* NULL: before the first look */
 	struct health *health;	 /* NULL: no service ever asked for checks */
