@@ -18,6 +18,7 @@ struct lookup_core {
 	bool answered;	    /* found is an answer of this process' time */
 	bool held;	    /* the last answer was empty, and is not believed */
 	uint64_t answered_ns;
+	char error[256]; /* why it could not be started */
 };
 
 /* A service of the files that has sources. */
@@ -46,7 +47,9 @@ struct registry_core {
 	bool closing, syncing, synced;
 	bool unwanted; /* closing, but nobody was told yet */
 	struct service_list services;
-	char error[256]; /* why it could not be opened */
+	char error[256];  /* why it could not be opened */
+	uint64_t said_ns; /* failures of its lookups that the log was told: since when, how many */
+	unsigned said;
 };
 
 /* An entry of `register:`. */

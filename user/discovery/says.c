@@ -11,6 +11,8 @@
 #include "discovery/inside.h"
 
 #define SECRET_MOST (64 * 1024)
+#define SAID_NS	    10000000000ull
+#define SAID_MOST   5
 
 void registry_heard(struct registry *r)
 {
@@ -37,6 +39,18 @@ void registry_failed(struct registry *r, const char *fmt, ...)
 	memcpy(r->error, text, sizeof(text));
 }
 
+/* When a server goes, a thousand services say so at once: a few stand for all. */
+static bool may_say(struct registry_core *g)
+{
+	uint64_t now = discovery_now_ns();
+
+	if (now - g->said_ns > SAID_NS) {
+		g->said_ns = now;
+		g->said = 0;
+	}
+	return g->said++ < SAID_MOST;
+}
+
 void lookup_failed(struct lookup *l, const char *fmt, ...)
 {
 	char text[sizeof(l->error)];
@@ -47,8 +61,8 @@ void lookup_failed(struct lookup *l, const char *fmt, ...)
 	va_end(ap);
 	l->registry->seen.failures++;
 	if (!l->failing || strcmp(l->error, text))
-		log_msg(LOG_L_WARNING, "registry %s, service %s: %s; keeping what is known", l->registry->name,
-			l->service, text);
+		log_msg(may_say(l->registry->core) ? LOG_L_WARNING : LOG_L_DEBUG,
+			"registry %s, service %s: %s; keeping what is known", l->registry->name, l->service, text);
 	l->failing = true;
 	memcpy(l->error, text, sizeof(text));
 }

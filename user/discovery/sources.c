@@ -60,7 +60,9 @@ static void start(struct lookup_core *l)
 	g->lookups++;
 	if (type->start(l->lookup) == 0)
 		return;
-	log_msg(LOG_L_WARNING, "registry %s cannot be asked for service %s", g->name, l->subject->written->name);
+	if (!*l->lookup->error)
+		lookup_failed(l->lookup, "it cannot be asked");
+	snprintf(l->error, sizeof(l->error), "%s", l->lookup->error);
 	free(MOVE(l->lookup, NULL));
 	g->lookups--;
 }
@@ -324,6 +326,7 @@ static bool is_kept_when_empty(const struct lookup_core *l)
 void lookup_found(struct lookup *l, struct found *f)
 {
 	struct lookup_core *core = l->core;
+	bool was_held;
 
 	l->failing = false;
 	*l->error = '\0';
@@ -334,10 +337,11 @@ void lookup_found(struct lookup *l, struct found *f)
 		return;
 	}
 	filter_found(f, &core->options);
+	was_held = core->held;
 	core->held = !f->nr && is_kept_when_empty(core) && (core->found.nr || !core->answered);
 	core->answered_ns = discovery_now_ns();
 	if (core->held && (core->found.nr || core->subject->prior)) {
-		log_msg(LOG_L_WARNING,
+		log_msg(was_held ? LOG_L_DEBUG : LOG_L_WARNING,
 			"registry %s has no endpoint for service %s any more; keeping what was there (\"empty: clear\" "
 			"would not)",
 			l->registry->name, l->service);

@@ -55,6 +55,8 @@ static const char *error_of(const struct discovery *d, const struct lookup_core 
 		return l->lookup->error;
 	if (l->lookup && l->lookup->registry->failing)
 		return l->lookup->registry->error;
+	if (!l->lookup && *l->error)
+		return l->error;
 	return !l->lookup && g && *g->error ? g->error : "";
 }
 
