@@ -47,6 +47,15 @@ static const struct metrics_health checked[] = {
 	{ .service = "web", .successes = 100, .failures = 4, .healthy = 2, .unhealthy = 1 },
 };
 
+static const struct metrics_registry registries[] = {
+	{ .name = "store", .type = "etcd", .up = true, .heard = 1.5, .answers = 12, .failures = 3, .odd = 1 },
+	{ .name = "names", .type = "dns", .heard = -1, .failures = 7 },
+};
+static const struct metrics_source sources[] = {
+	{ .service = "web", .registry = "store", .source = "0", .up = true, .age = 20.25, .endpoints = 3 },
+	{ .service = "web", .registry = "names", .source = "1", .age = -1 },
+};
+
 static const struct metrics_agent agent = {
 	.reloads_ok = 7,
 	.reloads_failed = 2,
@@ -64,6 +73,10 @@ static const struct metrics_agent agent = {
 	.nr_ejections = 2,
 	.health = checked,
 	.nr_health = 1,
+	.registries = registries,
+	.nr_registries = 2,
+	.sources = sources,
+	.nr_sources = 2,
 };
 
 /* One of everything: two services, IPv4 and IPv6, living and dead callers, a name that needs escapes. */

@@ -13,6 +13,7 @@
 #include "agent/events.h"
 #include "agent/links.h"
 #include "agent/privs.h"
+#include "agent/registries.h"
 #include "agent/request.h"
 #include "agent/state.h"
 #include "base/cleanup.h"
@@ -30,6 +31,8 @@ struct request {
 	struct metrics_agent seen; /* with copies of what the loop may change meanwhile: */
 	struct metrics_ejections *ejections;
 	struct metrics_health *health;
+	struct metrics_registry *registries;
+	struct metrics_source *sources;
 	struct metrics_options options;
 	const struct maps *maps;
 	int result;
@@ -128,6 +131,9 @@ static void copy_seen(struct request *q, const struct agent *a)
 		q->seen.ejections = q->ejections;
 		q->seen.nr_ejections = nr;
 	}
+	registries_metrics(a, &q->registries, &q->seen.nr_registries, &q->sources, &q->seen.nr_sources);
+	q->seen.registries = q->registries;
+	q->seen.sources = q->sources;
 	health_totals(a->health, &totals);
 	q->seen.checks_late = totals.late;
 	if (health_counts(a->health, &counts, &nr) < 0 || !nr)
@@ -201,6 +207,11 @@ static enum MHD_Result answer_checks(struct request *q, struct MHD_Connection *c
 	return reply_json(c, health_json(q->door->agent->health, service));
 }
 
+static enum MHD_Result answer_registries(struct request *q, struct MHD_Connection *c)
+{
+	return reply_json(c, registries_json(q->door->agent));
+}
+
 /* ?since=N: those after the event of that id. */
 static enum MHD_Result answer_events(struct request *q, struct MHD_Connection *c)
 {
@@ -259,7 +270,7 @@ static const struct {
 	{ "/metrics", "GET", answer_metrics }, { "/healthz", "GET", answer_health },
 	{ "/readyz", "GET", answer_ready },    { "/health", "GET", answer_checks },
 	{ "/status", "GET", answer_status },   { "/reload", "POST", answer_reload },
-	{ "/events", "GET", answer_events },
+	{ "/events", "GET", answer_events },   { "/registries", "GET", answer_registries },
 };
 
 static enum MHD_Result answer_none(struct MHD_Connection *c)
@@ -312,6 +323,8 @@ void request_completed(void *cls, struct MHD_Connection *c, void **state, enum M
 	closep(&q->fd);
 	free(q->ejections);
 	free(q->health);
+	free(q->registries);
+	free(q->sources);
 	free(q);
 	*state = NULL;
 }

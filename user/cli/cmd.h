@@ -105,6 +105,7 @@ int cli_open_failed(struct cli *cli, int r, const char *dir, unsigned abi);
 	X(metrics)                                                                                                     \
 	X(events)                                                                                                      \
 	X(discover)                                                                                                    \
+	X(source_list)                                                                                                 \
 	X(agent)                                                                                                       \
 	X(load)                                                                                                        \
 	X(unload)                                                                                                      \

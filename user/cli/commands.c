@@ -98,6 +98,13 @@ const struct cmd cli_commands[] = {
 		.run = cmd_events,
 	},
 	{
+		.words = "source list",
+		.args = "",
+		.help = "registries, what services ask of them, and what is registered, from the agent",
+		.options = CLI_BIT(SOCKET),
+		.run = cmd_source_list,
+	},
+	{
 		.words = "discover",
 		.args = "[SERVICE...]",
 		.help = "ask the registries that the configuration names, and print what they say; needs no root",

@@ -61,6 +61,9 @@ int report_no_flows(struct cli *cli, int r);
 /* The same records with every field. */
 void report_flows(const struct weft_flow_record *records, size_t nr, struct out *o);
 
+/* The agent's answer to /registries, as tables. 0 or -EPROTO. */
+int report_sources(const char *reply, size_t len, struct out *o);
+
 /* Walks every reference between the maps; "problems" for each that leads nowhere. Returns how many; @o NULL: only
  * counts. */
 unsigned report_references(const struct view *v, struct out *o);

@@ -97,6 +97,22 @@
 	  "Endpoints by what their health checks say. State unknown: not checked yet.")                                \
 	X(CHECKS_LATE, "weft_health_checks_late", COUNTER, "", "",                                                     \
 	  "Health checks that began late because too much is checked for this machine.")                               \
+	X(REGISTRY_UP, "weft_registry_up", GAUGE, "", "registry, type",                                                \
+	  "1 while the registry answers, 0 while it fails or has not answered yet.")                                   \
+	X(REGISTRY_HEARD, "weft_registry_heard_seconds", GAUGE, "seconds", "registry, type",                           \
+	  "Time since the last sign of life of the registry. No series: none yet.")                                    \
+	X(REGISTRY_ANSWERS, "weft_registry_answers", COUNTER, "", "registry, type",                                    \
+	  "Answers of the registry that were taken over: sets of endpoints and lists of services.")                    \
+	X(REGISTRY_FAILURES, "weft_registry_failures", COUNTER, "", "registry, type",                                  \
+	  "Questions to the registry that failed.")                                                                    \
+	X(REGISTRY_ODD, "weft_registry_odd", COUNTER, "", "registry, type",                                            \
+	  "Things that the registry said and that cannot be used.")                                                    \
+	X(SOURCE_UP, "weft_source_up", GAUGE, "", "service, source, registry",                                         \
+	  "1 while what the source says is in force; 0: it fails, waits, or an empty answer is held back.")            \
+	X(SOURCE_ENDPOINTS, "weft_source_endpoints", GAUGE, "", "service, source, registry",                           \
+	  "Endpoints that the source names.")                                                                          \
+	X(SOURCE_AGE, "weft_source_age_seconds", GAUGE, "seconds", "service, source, registry",                        \
+	  "Time since the last answer for the source. No series: none yet.")                                           \
 	X(FAILOVER_LINKS, "weft_failover_links", GAUGE, "", "",                                                        \
 	  "Network links that have the programs of failover; 0: a connect that fails does not go "                     \
 	  "on to another endpoint.")                                                                                   \

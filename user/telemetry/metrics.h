@@ -24,6 +24,20 @@ struct metrics_health {
 	uint32_t healthy, unhealthy, unknown;
 };
 
+/* A registry that endpoints are asked of, and a source of a service. Ages in seconds; negative: never. */
+struct metrics_registry {
+	char name[64], type[16];
+	bool up;
+	double heard;
+	uint64_t answers, failures, odd;
+};
+struct metrics_source {
+	char service[WEFT_NAME_LEN], registry[64], source[8];
+	bool up;
+	double age;
+	uint64_t endpoints;
+};
+
 /* What the agent knows and the maps do not. NULL for the CLI without an agent: those families are then left out. */
 struct metrics_agent {
 	uint64_t reloads_ok, reloads_failed;
@@ -39,6 +53,10 @@ struct metrics_agent {
 	size_t nr_ejections;
 	const struct metrics_health *health; /* by service */
 	size_t nr_health;
+	const struct metrics_registry *registries;
+	size_t nr_registries;
+	const struct metrics_source *sources;
+	size_t nr_sources;
 };
 
 struct metrics_options {

@@ -47,6 +47,46 @@ static void write_checks(struct prom *out, const struct metrics_agent *a)
 	}
 }
 
+static void write_registries(struct prom *out, const struct metrics_agent *a, int family)
+{
+	prom_family(out, family);
+	for (size_t i = 0; i < a->nr_registries; i++) {
+		const struct metrics_registry *r = &a->registries[i];
+		const struct prom_label l[] = { { "registry", r->name }, { "type", r->type }, { NULL, NULL } };
+
+		switch (family) {
+		case METRICS_REGISTRY_UP:
+			prom_u64(out, l, r->up);
+			break;
+		case METRICS_REGISTRY_HEARD:
+			if (r->heard >= 0)
+				prom_seconds(out, l, r->heard);
+			break;
+		default:
+			prom_u64(out, l,
+				 family == METRICS_REGISTRY_ANSWERS    ? r->answers
+				 : family == METRICS_REGISTRY_FAILURES ? r->failures
+								       : r->odd);
+		}
+	}
+}
+
+static void write_sources(struct prom *out, const struct metrics_agent *a, int family)
+{
+	prom_family(out, family);
+	for (size_t i = 0; i < a->nr_sources; i++) {
+		const struct metrics_source *s = &a->sources[i];
+		const struct prom_label l[] = {
+			{ "service", s->service }, { "source", s->source }, { "registry", s->registry }, { NULL, NULL }
+		};
+
+		if (family != METRICS_SOURCE_AGE)
+			prom_u64(out, l, family == METRICS_SOURCE_UP ? s->up : s->endpoints);
+		else if (s->age >= 0)
+			prom_seconds(out, l, s->age);
+	}
+}
+
 void page_write_agent(struct prom *out, const struct metrics_agent *a)
 {
 	const struct prom_label ok[] = { { "result", "ok" }, { NULL, NULL } };
@@ -73,6 +113,10 @@ void page_write_agent(struct prom *out, const struct metrics_agent *a)
 	write_checks(out, a);
 	prom_family(out, METRICS_CHECKS_LATE);
 	prom_u64(out, NULL, a->checks_late);
+	for (int f = METRICS_REGISTRY_UP; f <= METRICS_REGISTRY_ODD; f++)
+		write_registries(out, a, f);
+	for (int f = METRICS_SOURCE_UP; f <= METRICS_SOURCE_AGE; f++)
+		write_sources(out, a, f);
 	prom_family(out, METRICS_FAILOVER_LINKS);
 	prom_u64(out, NULL, a->failover_links);
 	prom_family(out, METRICS_START);
