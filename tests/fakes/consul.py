@@ -5,6 +5,7 @@ codes, headers, texts and JSON are those of Consul 1.15 to 1.20. And what goes w
 port; but for that it is to be used as a real one, which tests put in its place with WEFT_TEST_CONSUL=URL.
 
     consul.py --listen 127.0.0.1:8500 [--control 127.0.0.1:8501] [--state FILE] [--token TOKEN] [--datacenter dc1]
+              [--tls CERT KEY]
 
     PUT    /v1/catalog/register, /v1/catalog/deregister   write instances, as with a real one
     POST   /mode      {"NAME": VALUE, ...}, see MODES; {} changes nothing. Answers with all of them
@@ -25,6 +26,7 @@ import json
 import os
 import random
 import re
+import ssl
 import sys
 import time
 import urllib.parse
@@ -449,12 +451,17 @@ async def main():
     p.add_argument("--state")
     p.add_argument("--token")
     p.add_argument("--datacenter", default="dc1")
+    p.add_argument("--tls", nargs=2)
     args = p.parse_args()
     agent = Agent(args)
-    for where, answer in ((args.listen, agent.answer), (args.control, agent.control)):
+    tls = None
+    if args.tls:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*args.tls)
+    for where, answer, context in ((args.listen, agent.answer, tls), (args.control, agent.control, None)):
         if where:
             host, _, port = where.rpartition(":")
-            await asyncio.start_server(lambda r, w, a=answer: agent.serve(r, w, a), host.strip("[]"), int(port))
+            await asyncio.start_server(lambda r, w, a=answer: agent.serve(r, w, a), host.strip("[]"), int(port), ssl=context)
     print("ready", flush=True)
     while True:
         await asyncio.sleep(0.05)

@@ -60,7 +60,10 @@ leave()
 	local code=$?
 
 	set +e
-	[ -z "$REAL" ] || ask PUT /v1/catalog/deregister "{\"Node\": \"$NODE\"}" >/dev/null
+	if [ -n "$REAL" ]; then
+		ask PUT /v1/catalog/deregister "{\"Node\": \"$NODE\"}" >/dev/null
+		kill "$FAKE"
+	fi
 	return $code
 }
 trap 'leave; finish' EXIT

@@ -154,8 +154,11 @@ static void on_probed(void *ctx, const struct http_response *res)
 	c->probe = NULL;
 	if (!res->error) {
 		c->silent = 0;
-		if (res->status == 200 && !c->down)
+		/* The name of the leader, in quotes: there is one. */
+		if (res->status == 200 && res->body_len > 4 && !c->down) {
+			c->well_ms = uv_now(c->r.loop);
 			registry_heard(&c->r);
+		}
 	} else if (++c->silent >= SILENT_MOST) {
 		consul_why(c, c->probed, res, why, sizeof(why));
 		registry_failed(&c->r, "%s", why);

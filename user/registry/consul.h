@@ -12,7 +12,8 @@ struct consul_lookup {
 	struct consul_lookup *next;	  /* of all */
 	struct consul_lookup *next_ready; /* of those that wait for their turn */
 	bool ready, failing;
-	uv_timer_t timer; /* until the next try */
+	uint64_t failing_ms; /* since */
+	uv_timer_t timer;    /* until the next try */
 	struct http_call *call;
 	size_t server;	   /* that is asked */
 	uint64_t began_ms; /* when */
@@ -53,6 +54,7 @@ struct consul {
 	struct pace pace;
 	uv_timer_t timer; /* until there is a token */
 	bool down;	  /* a server did not answer, and none has since */
+	uint64_t well_ms; /* when one last did as it should */
 
 	uv_timer_t probe_timer;
 	struct http_call *probe;

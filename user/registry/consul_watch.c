@@ -134,6 +134,8 @@ static void fail(struct consul_lookup *w, bool registry, const char *why)
 {
 	struct consul *c = consul_of(w);
 
+	if (!w->failing)
+		w->failing_ms = uv_now(c->r.loop);
 	w->failing = true;
 	w->query.index = 0;
 	ask_in(w, backoff_next(&w->backoff));
@@ -141,14 +143,21 @@ static void fail(struct consul_lookup *w, bool registry, const char *why)
 		lookup_failed(&w->l, "%s", why);
 		return;
 	}
-	c->down = true;
 	consul_leave(c, w->server);
 	registry_failed(&c->r, "%s", why);
 }
 
-/* The first answer after an outage: those that wait to try again need not any longer, but not all at once. */
+/* Is it not this question alone that goes wrong? A server refuses one for a datacenter that it cannot reach with a 500,
+ * too; then it answers others meanwhile. */
+static bool is_server(const struct consul_lookup *w, const struct http_response *res)
+{
+	return res->error || (consul_is_unwell(res) && (!w->failing || consul_of(w)->well_ms <= w->failing_ms));
+}
+
+/* An answer. The first after an outage: those that wait to try again need not any longer, but not all at once. */
 static void wake(struct consul *c)
 {
+	c->well_ms = uv_now(c->r.loop);
 	if (!c->down)
 		return;
 	c->down = false;
@@ -224,11 +233,12 @@ static void on_done(void *ctx, const struct http_response *res)
 		take(w, res);
 	} else {
 		consul_why(c, w->server, res, why, sizeof(why));
+		c->down |= res->error != 0;
 		if (!consul_is_unwell(res)) {
 			registry_heard(&c->r);
 			wake(c);
 		}
-		fail(w, consul_is_unwell(res), why);
+		fail(w, is_server(w, res), why);
 	}
 	consul_watch_pump(c);
 }
