@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Who is in service and how the load is shared, by the arithmetic of weft/level.h that runs in the kernel. */
 #include "cli/view.h"
+#include "plane/standing.h"
 
 uint32_t view_out(const struct view *v, uint32_t backend)
 {
-	return v->maps->backends[backend].flags & WEFT_BACKEND_F_READY ? v->maps->bstate[backend].out : 0;
+	return maps_out(v->maps, backend);
 }
 
 bool view_is_ready(const struct view *v, uint32_t backend)
 {
-	const struct weft_backend *b = &v->maps->backends[backend];
-
-	return (b->flags & WEFT_BACKEND_F_READY) && !(b->flags & WEFT_BACKEND_F_DRAINING) && b->weight &&
-	       !v->maps->bstate[backend].out;
+	return maps_is_ready(v->maps, backend);
 }
 
-/* The operator's own word first, then what lasts longest. */
 const char *view_state(const struct view *v, uint32_t backend)
 {
-	static const struct {
-		uint32_t bit;
-		const char *word;
-	} outs[] = {
-		{ WEFT_OUT_DRAINED, "drained" },
-		{ WEFT_OUT_UNREADY, "not-ready" },
-		{ WEFT_OUT_UNHEALTHY, "unhealthy" },
-		{ WEFT_OUT_EJECTED, "ejected" },
-	};
-	const struct weft_backend *b = &v->maps->backends[backend];
-	uint32_t out = view_out(v, backend);
-
-	if (b->flags & WEFT_BACKEND_F_DRAINING)
-		return "draining";
-	if (!b->weight || !(b->flags & WEFT_BACKEND_F_READY))
-		return "off";
-	for (size_t i = 0; i < sizeof(outs) / sizeof(outs[0]); i++)
-		if (out & outs[i].bit)
-			return outs[i].word;
-	return "ready";
+	return maps_state(v->maps, backend);
 }
 
 uint32_t view_slots(const struct weft_spec *spec)

@@ -16,30 +16,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
-/* A service that is published, by name; NULL: not there. */
-static const struct holding *find_service(const struct plane *p, const char *name)
-{
-	size_t low = 0, high = p->nr_order;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		uint32_t id = p->order[middle];
-		int r = strncmp(name, p->m->services[id].name, WEFT_NAME_LEN);
-
-		if (!r)
-			return p->held[id].state == HOLDING_LIVE ? &p->held[id] : NULL;
-		if (r < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
-}
-
 /* The id of its endpoint; 0: not there. */
 static uint32_t find_endpoint(const struct plane *p, const char *service, const struct weft_addr *addr, uint16_t port)
 {
-	const struct holding *h = find_service(p, service);
+	const struct holding *h = holding_find(p, service);
 	uint32_t low = 0, high = h ? h->nr : 0;
 
 	while (low < high) {

@@ -171,6 +171,9 @@ int frontends_add(struct plane *p, struct plane_error *err);
 int frontends_move(struct plane *p); /* moves.c */
 int frontends_remove(struct plane *p, struct plane_error *err);
 
+/* standing.c: a service that is published, by name; NULL: not there. */
+const struct holding *holding_find(const struct plane *p, const char *name);
+
 /* recount.c */
 bool recount(struct plane *p, uint32_t service); /* true: the counters of the service were right */
 void recount_some(struct plane *p);
