@@ -216,6 +216,25 @@ START_TEST(another_source_is_not_empty_before_it_answers)
 }
 END_TEST
 
+START_TEST(another_source_beside_the_first_may_be_empty)
+{
+	configure(REGISTRY WEB);
+	FOUND(lookups[0], "10.0.0.1");
+	endpoints_of("web");
+	configure(REGISTRY "services: [{name: web, address: 1.1.1.1:80, discover: [{registry: zk, prefix: /web}, "
+			   "{registry: zk, prefix: /new}]}]\n");
+	found(lookups[1], NULL);
+	ck_assert(discovery_settled(d));
+	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:80");
+	FOUND(lookups[1], "10.0.0.2");
+	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:80 10.0.0.2:80");
+	/* One that takes the place of the first is another matter: a slip of the pen. */
+	configure(REGISTRY "services: [{name: web, address: 1.1.1.1:80, discover: {registry: zk, prefix: /slip}}]\n");
+	found(lookups[0], NULL);
+	ck_assert_str_eq(endpoints_of("web"), "10.0.0.1:80 10.0.0.2:80");
+}
+END_TEST
+
 START_TEST(another_registry_keeps_what_was_found)
 {
 	slow_stop = _i;
@@ -290,6 +309,7 @@ static Suite *discovery_suite(void)
 	tcase_add_test(c, override_lets_the_last_count);
 	tcase_add_test(c, lookups_go_on_while_their_source_stays);
 	tcase_add_test(c, another_source_is_not_empty_before_it_answers);
+	tcase_add_test(c, another_source_beside_the_first_may_be_empty);
 	tcase_add_loop_test(c, another_registry_keeps_what_was_found, 0, 2);
 	tcase_add_test(c, services_and_registries_go);
 	tcase_add_test(c, what_was_found_outlives_the_process);

@@ -30,7 +30,7 @@ static void on_changed(uv_timer_t *timer)
 
 void discovery_touch(struct discovery *d)
 {
-	d->unsaved = true;
+	state_changed(d);
 	if (d->changed || d->closing)
 		return;
 	d->changed = true;
@@ -58,7 +58,6 @@ int discovery_new(const struct discovery_options *o, struct discovery **ret)
 	d->changed_timer.data = d->save_timer.data = d->announce_timer.data = d;
 	d->handles = 4; /* the timers, and the HTTP client */
 	state_load_sources(d);
-	state_start(d);
 	*ret = d;
 	return 0;
 }

@@ -49,7 +49,7 @@ void discovery_close(struct discovery *d, void (*closed)(void *ctx), void *ctx);
  */
 void discovery_set_up(struct discovery *d, const char *name, const struct weft_addr *addr, uint16_t port, bool up);
 
-/* Writes what was found to state_dir when it changed. Called by itself every few seconds, and when it closes. */
+/* Writes what was found to state_dir when it changed. Called by itself soon after a change, and when it closes. */
 void discovery_save(struct discovery *d);
 
 /* Removes what is kept in @state_dir, and the folder when nothing else is in it. */

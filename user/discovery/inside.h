@@ -16,6 +16,7 @@ struct lookup_core {
 	struct found found; /* what counts */
 	struct hosts hosts; /* the names in it */
 	bool answered;	    /* found is an answer of this process' time */
+	bool is_new;	    /* its service was there before it */
 	bool held;	    /* the last answer was empty, and is not believed */
 	uint64_t answered_ns;
 	char error[256]; /* why it could not be started */
@@ -144,6 +145,6 @@ void service_settle(struct service *s);
 /* ---- state.c ---- */
 void state_load_sources(struct discovery *d);
 void state_load_registry(struct discovery *d, struct registry_core *g);
-void state_start(struct discovery *d);
+void state_changed(struct discovery *d);
 
 #endif

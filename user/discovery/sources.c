@@ -153,8 +153,11 @@ static int subject_make(struct discovery *d, struct service *written, struct sub
 		return -ENOMEM;
 	for (size_t i = 0; i < written->nr_sources; i++) {
 		to->sources[i] = take_alike(from, &written->sources[i]);
-		if (!to->sources[i])
+		if (!to->sources[i]) {
 			to->sources[i] = make(d, &written->sources[i]);
+			if (to->sources[i])
+				to->sources[i]->is_new = from->written;
+		}
 		if (!to->sources[i])
 			return -ENOMEM;
 		to->nr_sources++;
@@ -236,7 +239,7 @@ int sources_configure(struct discovery *d, const struct model *written)
 	d->subjects = subjects;
 	d->nr_subjects = nr;
 	bind_lookups(subjects, nr);
-	d->unsaved = true;
+	state_changed(d);
 	return r;
 }
 
@@ -323,6 +326,17 @@ static bool is_kept_when_empty(const struct lookup_core *l)
 	return !strcmp(options_text(&l->options, "empty", def), "keep");
 }
 
+/* Was the source written beside others that have endpoints? Then that it has none takes nothing away. */
+static bool is_addition(const struct lookup_core *l)
+{
+	const struct subject *s = l->subject;
+
+	for (size_t i = 0; l->is_new && i < s->nr_sources; i++)
+		if (s->sources[i] != l && s->sources[i]->answered && s->sources[i]->found.nr)
+			return true;
+	return false;
+}
+
 void lookup_found(struct lookup *l, struct found *f)
 {
 	struct lookup_core *core = l->core;
@@ -340,7 +354,7 @@ void lookup_found(struct lookup *l, struct found *f)
 	was_held = core->held;
 	core->held = !f->nr && is_kept_when_empty(core) && (core->found.nr || !core->answered);
 	core->answered_ns = discovery_now_ns();
-	if (core->held && (core->found.nr || core->subject->prior)) {
+	if (core->held && (core->found.nr || (core->subject->prior && !is_addition(core)))) {
 		log_msg(was_held ? LOG_L_DEBUG : LOG_L_WARNING,
 			"registry %s has no endpoint for service %s any more; keeping what was there (\"empty: clear\" "
 			"would not)",

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "discovery/inside.h"
 
-#define SAVE_MS	   2000
+#define SAVE_MS	   20
 #define SAVE_SHARE 50 /* saving may take one part in this many of the time */
 
 static int name_file(const struct discovery *d, const char *registry, char **ret)
@@ -147,17 +147,15 @@ void discovery_forget(const char *state_dir)
 
 static void on_save(uv_timer_t *timer)
 {
-	struct discovery *d = timer->data;
-	uint64_t rest;
-
-	discovery_save(d);
-	rest = d->save_cost_ms * SAVE_SHARE;
-	uv_timer_start(timer, on_save, rest > SAVE_MS ? rest : SAVE_MS, 0);
+	discovery_save(timer->data);
 }
 
-void state_start(struct discovery *d)
+/* Soon, and under a storm of changes seldom enough. */
+void state_changed(struct discovery *d)
 {
-	if (!d->state_dir)
-		return;
-	uv_timer_start(&d->save_timer, on_save, SAVE_MS, 0);
+	uint64_t rest = d->save_cost_ms * SAVE_SHARE;
+
+	d->unsaved = true;
+	if (d->state_dir && !d->closing && !uv_is_active((uv_handle_t *)&d->save_timer))
+		uv_timer_start(&d->save_timer, on_save, rest > SAVE_MS ? rest : SAVE_MS, 0);
 }
