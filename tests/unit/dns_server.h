@@ -182,12 +182,37 @@ static inline void server_udp_closed(uv_handle_t *handle)
 	((struct dns_server *)handle->data)->handles--;
 }
 
+/* One that nobody has, neither by TCP nor by UDP. */
+static inline uint16_t server_free_port(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t len = sizeof(addr);
+	int r = -1;
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (int i = 0; r && i < 100; i++) {
+		int tcp = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0);
+
+		addr.sin_port = 0;
+		r = bind(tcp, (struct sockaddr *)&addr, len);
+		getsockname(tcp, (struct sockaddr *)&addr, &len);
+		if (!r)
+			r = bind(udp, (struct sockaddr *)&addr, len);
+		close(tcp);
+		close(udp);
+	}
+	ck_assert_int_eq(r, 0);
+	return ntohs(addr.sin_port);
+}
+
 /* On a port of its own, or on the one it had. */
 static inline void server_start(struct dns_server *s, uv_loop_t *loop)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(s->port) };
-	int len = sizeof(addr);
+	struct sockaddr_in addr = { .sin_family = AF_INET };
 
+	if (!s->port)
+		s->port = server_free_port();
+	addr.sin_port = htons(s->port);
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s->tcp = (struct tcp_side){
 		.reply = serve_tcp, .closed = server_handle_closed, .ctx = s, .handles = &s->handles
@@ -196,8 +221,6 @@ static inline void server_start(struct dns_server *s, uv_loop_t *loop)
 	s->udp.data = s;
 	s->handles++;
 	ck_assert_int_eq(uv_udp_bind(&s->udp, (struct sockaddr *)&addr, 0), 0);
-	uv_udp_getsockname(&s->udp, (struct sockaddr *)&addr, &len);
-	s->port = ntohs(addr.sin_port);
 	ck_assert_int_eq(uv_udp_recv_start(&s->udp, server_buffer, server_datagram), 0);
 	ck_assert_int_eq(tcp_side_listen(&s->tcp, loop, (struct sockaddr *)&addr), 0);
 	s->listening = true;
