@@ -12,6 +12,7 @@
 
 #include "agent/drain.h"
 #include "agent/events.h"
+#include "agent/filing.h"
 #include "agent/found.h"
 #include "agent/http.h"
 #include "agent/links.h"
@@ -225,6 +226,7 @@ static int start(struct agent *a)
 		return log_err(r, "cannot give up capabilities");
 	drain_look(a);
 	register_apply(a, c);
+	filing_look(a);
 	say_started(a);
 	malloc_trim(0);
 	return 0;
@@ -235,6 +237,7 @@ static void stop(struct agent *a)
 	for (size_t i = 0; i < sizeof(a->signal) / sizeof(a->signal[0]); i++)
 		uv_close((uv_handle_t *)&a->signal[i], NULL);
 	upkeep_done(a);
+	filing_done(a);
 	found_close(a);
 	agent_health_done(a);
 	links_done(a);

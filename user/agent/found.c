@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/filing.h"
 #include "agent/found.h"
 #include "agent/register.h"
 #include "base/cleanup.h"
@@ -16,6 +17,7 @@ static void publish(struct agent *a)
 	uint64_t start = uv_hrtime(), took;
 
 	reload_found(a);
+	filing_look(a);
 	took = (uv_hrtime() - start) / 1000000;
 	uv_update_time(&a->loop);
 	a->found_rest_until = uv_now(&a->loop) + took * REST_SHARE;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/drain.h"
+#include "agent/filing.h"
 #include "agent/found.h"
 #include "agent/outlier.h"
 #include "agent/links.h"
@@ -274,6 +275,7 @@ static void reload_once(struct agent *a, const char *const *changed, enum reload
 		reload_failed(a, text, why);
 		return;
 	}
+	filing_look(a);
 	if (r > 0 && why == RELOAD_ASKED) {
 		a->seen.reloads_ok++;
 		a->seen.last_ok_unix = agent_unix_time();

@@ -15,6 +15,7 @@
 
 struct events;
 struct drainer;
+struct filing;
 struct health;
 struct http;
 struct links;
@@ -46,6 +47,7 @@ struct agent {
 	struct health *health;	 /* NULL: no service ever asked for checks */
 	struct health_said health_said;
 	struct health *register_health; /* NULL: nothing that is registered is checked */
+	struct filing *filing;		/* NULL: `file-output` was never written */
 	struct events *events;		/* NULL: no memory */
 	struct outlier *outlier;	/* likewise */
 

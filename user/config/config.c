@@ -42,6 +42,7 @@ void config_free(struct config *c)
 	free(c->zone);
 	free(c->addresses);
 	free(c->names.suffix);
+	free(c->file_output);
 	free(c->file);
 	free(c->instance);
 	free(c->cgroup);

@@ -78,6 +78,7 @@ struct config {
 	struct prefix *addresses; /* for services that have a port only, see model/pool.h */
 	size_t nr_addresses;
 	struct names_config names;
+	char *file_output; /* the folder that services are written to, see discovery/output.h; NULL: none */
 	char **sources; /* glob patterns of service files, made absolute against the folder of @file; NULL terminated */
 	struct model *model; /* the services written in the file itself; not sealed */
 };

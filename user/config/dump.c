@@ -108,6 +108,8 @@ static void dump_settings(const struct config *c, bool written_out, FILE *out)
 	fprintf(out, "interfaces:\n");
 	dump_list("  include", c->links_include, out);
 	dump_list("  exclude", c->links_exclude, out);
+	if (c->file_output)
+		put_key(out, "file-output", c->file_output);
 	dump_sources(c, written_out, out);
 }
 

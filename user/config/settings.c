@@ -238,12 +238,18 @@ static int read_addresses(struct reader *rd, void *into)
 	return settings_read_addresses(rd, ((struct settings_reading *)into)->config);
 }
 
+static int read_file_output(struct reader *rd, void *into)
+{
+	return scalar_path(rd, PATH_MAX_BYTES, &((struct settings_reading *)into)->config->file_output);
+}
+
 static const struct reader_field settings_fields[] = {
-	{ "instance", read_instance }, { "cgroup", read_cgroup },     { "bpffs", read_bpffs },
-	{ "socket", read_socket },     { "metrics", read_metrics },   { "audit", read_audit },
-	{ "limits", read_limits },     { "zone", read_zone },	      { "interfaces", read_interfaces },
-	{ "sources", read_sources },   { "services", read_services }, { "registries", read_registries },
-	{ "register", read_register }, { "names", read_names },	      { "addresses", read_addresses },
+	{ "instance", read_instance },	     { "cgroup", read_cgroup },	    { "bpffs", read_bpffs },
+	{ "socket", read_socket },	     { "metrics", read_metrics },   { "audit", read_audit },
+	{ "limits", read_limits },	     { "zone", read_zone },	    { "interfaces", read_interfaces },
+	{ "sources", read_sources },	     { "services", read_services }, { "registries", read_registries },
+	{ "register", read_register },	     { "names", read_names },	    { "addresses", read_addresses },
+	{ "file-output", read_file_output },
 };
 
 static int fail_memory(const char *name, struct config_error *ret_error)
