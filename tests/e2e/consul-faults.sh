@@ -6,6 +6,7 @@ for tool in python3 curl jq; do command -v $tool >/dev/null || skip "$tool is mi
 . "$TOP/tests/fakes/consul.sh"
 
 [ -z "$REAL" ] || skip "only a fake fails as it is told"
+export WEFT_LOG=debug # of many failures in a row some are said there only
 
 conf() # SERVERS WAIT
 {
@@ -29,11 +30,12 @@ log_lines() { grep -c "$1" "$DIR/agent.log" || true; }
 # Endpoints stay for SECONDS while something is wrong; the agent rests.
 holds() # SECONDS WHAT
 {
-	local end cpu start
+	local end cpu start list
 
 	start=$(now) end=$((start + $1 * 1000)) cpu=$(ticks)
 	while (($(now) < end)); do
-		web_is $KEPT || fail "$2: endpoints are $(weft endpoint list web -o json | jq -c .)"
+		list=$(weft endpoint list web -o json 2>&1) || fail "$2: endpoint list: $list"
+		assert_eq "$(jq -r '[.[] | select(.state != "draining") | .endpoint] | join(" ")' <<<"$list")" "$KEPT" "$2: endpoints"
 		sleep 0.1
 	done
 	cpu=$(($(ticks) - cpu))
@@ -123,6 +125,8 @@ faulty() # WHAT MODE THE-SAME-OFF [SECONDS] [IN THE LOG]
 	before=$([ -z "${5:-}" ] || log_lines "$5")
 	mode "$2"
 	control /touch >/dev/null
+	said() { [ "$(log_lines "$2")" -gt "$1" ]; }
+	[ -z "${5:-}" ] || must 5 "$1: the log says '$5'" said "$before" "$5"
 	holds "${4:-1}" "$1"
 	[ -z "${5:-}" ] || (($(log_lines "$5") == before + 1)) || fail "$1: the log should say once '$5', not $(($(log_lines "$5") - before)) times"
 	mode "$3"
