@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/registries.h"
+#include "discovery/backends.h"
 
 /* ---- JSON ---- */
 
@@ -13,9 +14,9 @@ static void set_age(json_t *j, const char *key, double age)
 
 static int add_registry(void *list, const struct registry_view *v)
 {
-	json_t *j = json_pack("{s:s s:s s:b s:s s:I s:I s:I s:I s:I}", "name", v->name, "type", v->type, "up",
-			      !v->failing, "error", v->error, "answers", (json_int_t)v->seen.answers, "failures",
-			      (json_int_t)v->seen.failures, "odd", (json_int_t)v->seen.odd, "sources",
+	json_t *j = json_pack("{s:s s:s s:b s:o s:I s:I s:I s:I s:I}", "name", v->name, "type", v->type, "up",
+			      !v->failing, "error", text_json(v->error), "answers", (json_int_t)v->seen.answers,
+			      "failures", (json_int_t)v->seen.failures, "odd", (json_int_t)v->seen.odd, "sources",
 			      (json_int_t)v->sources, "services", (json_int_t)v->services);
 
 	if (j)
@@ -25,9 +26,9 @@ static int add_registry(void *list, const struct registry_view *v)
 
 static int add_source(void *list, const struct source_view *v)
 {
-	json_t *j = json_pack("{s:s s:I s:s s:s s:s s:s s:I}", "service", v->service, "source", (json_int_t)v->index,
+	json_t *j = json_pack("{s:s s:I s:s s:s s:s s:o s:I}", "service", v->service, "source", (json_int_t)v->index,
 			      "registry", v->registry, "type", v->type, "state", source_state_name(v->state), "error",
-			      v->error, "endpoints", (json_int_t)v->found->nr);
+			      text_json(v->error), "endpoints", (json_int_t)v->found->nr);
 
 	if (j)
 		set_age(j, "age_seconds", v->age);
@@ -37,12 +38,12 @@ static int add_source(void *list, const struct source_view *v)
 static int add_announcement(void *list, const struct announcement_view *v)
 {
 	char at[ADDR_TEXT_LEN];
-	json_t *j = json_pack("{s:s s:s s:s s:s s:s s:b s:s}", "service", v->service, "registry", v->registry, "type",
+	json_t *j = json_pack("{s:s s:s s:s s:s s:s s:b s:o}", "service", v->service, "registry", v->registry, "type",
 			      v->type, "address", addr_port_format(&v->addr, v->port, at, sizeof(at)), "state",
 			      !v->known ? "unknown"
 			      : v->up	? "up"
 					: "down",
-			      "written", v->written, "error", v->error);
+			      "written", v->written, "error", text_json(v->error));
 
 	return j && json_array_append_new(list, j) == 0 ? 0 : -1;
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/api.h"
 #include "agent/events.h"
 #include "agent/links.h"
 #include "agent/privs.h"
@@ -188,15 +189,20 @@ static enum MHD_Result answer_status(struct request *q, struct MHD_Connection *c
 			      MHD_create_response_from_buffer(strlen(json), json, MHD_RESPMEM_MUST_FREE));
 }
 
-static enum MHD_Result reply_json(struct MHD_Connection *c, json_t *j)
+static enum MHD_Result reply_json_with(struct MHD_Connection *c, unsigned code, const char *allow, json_t *j)
 {
 	char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(14)) : NULL;
 
 	json_decref(j);
 	if (!text)
 		return reply_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "no memory");
-	return reply_response(c, MHD_HTTP_OK, "application/json", NULL,
+	return reply_response(c, code, "application/json", allow,
 			      MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+}
+
+static enum MHD_Result reply_json(struct MHD_Connection *c, json_t *j)
+{
+	return reply_json_with(c, MHD_HTTP_OK, NULL, j);
 }
 
 /* What health checks found; ?service=NAME for one service. */
@@ -273,10 +279,18 @@ static const struct {
 	{ "/events", "GET", answer_events },   { "/registries", "GET", answer_registries },
 };
 
+static enum MHD_Result answer_api(struct request *q, struct MHD_Connection *c, const char *url)
+{
+	unsigned code = MHD_HTTP_OK;
+	json_t *j = api_get(q->door->agent, url, &code);
+
+	return reply_json_with(c, code, NULL, j);
+}
+
 static enum MHD_Result answer_none(struct MHD_Connection *c)
 {
 	return reply_text(c, MHD_HTTP_NOT_FOUND, NULL,
-			  "there is no such page; /metrics, /status, /health, /healthz, /readyz are");
+			  "there is no such page; /metrics, /status, /health, /healthz, /readyz and those of /v1 are");
 }
 
 static bool method_fits(const char *method, const char *wanted)
@@ -311,7 +325,11 @@ enum MHD_Result request_answer(void *cls, struct MHD_Connection *c, const char *
 					  routes[i].method);
 		return routes[i].answer(q, c);
 	}
-	return answer_none(c);
+	if (!api_has(url))
+		return answer_none(c);
+	if (!method_fits(method, "GET"))
+		return reply_json_with(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET", api_error("%s takes GET", url));
+	return answer_api(q, c, url);
 }
 
 void request_completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode how)

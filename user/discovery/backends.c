@@ -152,6 +152,20 @@ const struct found_endpoint *backends_find(const struct backends *b, const struc
 	return low < b->nr && !compare(&b->at[low], addr, port) ? b->at[low].found : NULL;
 }
 
+json_t *text_json(const char *text)
+{
+	json_t *j = text ? json_string(text) : json_null();
+	_cleanup_(freep) char *plain = NULL;
+
+	if (j)
+		return j;
+	plain = strdup(text);
+	for (char *c = plain; c && *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return plain ? json_string(plain) : NULL;
+}
+
 /* Sequence numbers are numbers, as Synapse has them. */
 static json_t *id_json(const char *id)
 {
@@ -159,7 +173,7 @@ static json_t *id_json(const char *id)
 
 	if (len && len < 19 && strspn(id, "0123456789") == len)
 		return json_integer(strtoll(id, NULL, 10));
-	return id ? json_string(id) : json_null();
+	return text_json(id);
 }
 
 json_t *backend_json(const struct endpoint *e, const struct found_endpoint *f)
@@ -168,8 +182,8 @@ json_t *backend_json(const struct endpoint *e, const struct found_endpoint *f)
 	char host[ADDR_TEXT_LEN];
 
 	for (size_t i = 0; labels && f && i < f->nr_labels; i++)
-		json_object_set_new(labels, f->labels[i].key, json_string(f->labels[i].value));
-	return json_pack("{s:s? s:s s:i s:o s:i s:o}", "name", f ? f->name : NULL, "host",
+		json_object_set_new(labels, f->labels[i].key, text_json(f->labels[i].value));
+	return json_pack("{s:o s:s s:i s:o s:i s:o}", "name", text_json(f ? f->name : NULL), "host",
 			 addr_format(&e->addr, host, sizeof(host)), "port", e->port, "id", id_json(f ? f->id : NULL),
 			 "weight", e->weight, "labels", labels);
 }

@@ -22,6 +22,9 @@ static inline void backends_freep(struct backends **b)
 /* NULL: no source names it. Of several sources the one that counts. Borrowed. */
 const struct found_endpoint *backends_find(const struct backends *b, const struct weft_addr *addr, uint16_t port);
 
+/* A string of JSON; bytes that are no UTF-8 become "?". NULL: JSON's null. A new reference. */
+json_t *text_json(const char *text);
+
 /* {"name", "host", "port", "id", "weight", "labels"}; @f may be NULL. NULL: no memory. */
 json_t *backend_json(const struct endpoint *e, const struct found_endpoint *f);
 
