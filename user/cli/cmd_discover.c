@@ -76,6 +76,33 @@ char *discover_line(const struct source_view *v)
 
 /* ---- the loop ---- */
 
+static bool has_answered(const struct source_view *v)
+{
+	return v->state == SOURCE_OK || v->state == SOURCE_HELD;
+}
+
+static int count_unanswered(void *ctx, const struct source_view *v)
+{
+	struct discover *x = ctx;
+
+	x->unanswered += discover_wants(x, v->service) && !has_answered(v);
+	return 0;
+}
+
+/* Names that the files do not have may be those of whole services, which come when their registry has answered. */
+static bool is_settled(struct discover *x)
+{
+	bool known = x->nr_words > 0;
+
+	for (int i = 0; i < x->nr_words; i++)
+		known &= model_find(x->written, x->words[i]) != NULL;
+	if (!known)
+		return discovery_settled(x->discovery);
+	x->unanswered = 0;
+	discovery_each_source(x->discovery, count_unanswered, x);
+	return !x->unanswered;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct discover *x = timer->data;
@@ -83,7 +110,7 @@ static void on_timer(uv_timer_t *timer)
 	discover_look(x);
 	if (x->watch)
 		return;
-	if (discovery_settled(x->discovery) || uv_now(&x->loop) - x->since >= x->wait_ms)
+	if (is_settled(x) || uv_now(&x->loop) - x->since >= x->wait_ms)
 		uv_stop(&x->loop);
 }
 
@@ -137,7 +164,6 @@ static int source_rows(void *ctx, const struct source_view *v)
 
 	if (!discover_wants(x, v->service))
 		return 0;
-	x->unanswered += v->state != SOURCE_OK && v->state != SOURCE_HELD;
 	for (size_t i = 0; i < v->found->nr || i == 0; i++) {
 		const struct found_endpoint *f = i < v->found->nr ? &v->found->at[i] : NULL;
 		char at[ADDR_TEXT_LEN] = "";
@@ -202,20 +228,44 @@ static const struct out_column columns[] = {
 	{ "error", "ERROR", 0 },
 };
 
-static int unanswered_registry(void *ctx, const struct registry_view *v)
+static int say_registry(void *ctx, const struct registry_view *v)
 {
 	struct discover *x = ctx;
 
-	if (v->failing) {
-		out_error(x->out, "registry %s: %s", v->name, *v->error ? v->error : "does not answer");
-		x->unanswered++;
-	}
+	if (v->failing || v->heard < 0)
+		out_error(x->out, "registry %s: %s", v->name, *v->error ? v->error : "has not answered");
 	return 0;
+}
+
+static int say_source(void *ctx, const struct source_view *v)
+{
+	struct discover *x = ctx;
+
+	if (discover_wants(x, v->service) && !has_answered(v))
+		out_error(x->out, "service %s, registry %s: %s", v->service, v->registry,
+			  *v->error ? v->error : "has not answered");
+	return 0;
+}
+
+/* Those that are asked for and that neither a file nor a registry has. */
+static unsigned say_unknown(struct discover *x)
+{
+	_cleanup_(model_freep) struct model *m = NULL;
+	unsigned nr = 0;
+
+	if (discovery_model(x->discovery, x->written, &m))
+		return 0;
+	for (int i = 0; i < x->nr_words; i++)
+		if (!model_find(m, x->words[i])) {
+			out_error(x->out, "there is no service \"%s\"", x->words[i]);
+			nr++;
+		}
+	return nr;
 }
 
 static int print(struct discover *x)
 {
-	bool settled = discovery_settled(x->discovery);
+	bool settled = is_settled(x);
 
 	if (!x->watch) {
 		out_table(x->out, NULL, NULL, columns, sizeof(columns) / sizeof(columns[0]));
@@ -224,11 +274,10 @@ static int print(struct discover *x)
 		out_end(x->out);
 	}
 	if (settled)
-		return CLI_DONE;
-	discovery_each_registry(x->discovery, unanswered_registry, x);
-	if (x->unanswered)
-		return CLI_FAILED;
-	return out_error(x->out, "not all registries have answered in time");
+		return say_unknown(x) ? CLI_FAILED : CLI_DONE;
+	discovery_each_registry(x->discovery, say_registry, x);
+	discovery_each_source(x->discovery, say_source, x);
+	return CLI_FAILED;
 }
 
 int cmd_discover(struct cli *cli, int argc, const char *const *argv)
