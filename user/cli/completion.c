@@ -29,7 +29,7 @@ static void put_args(struct out *o, const char *args)
 		for (const struct cmd *c = cli_commands; c->words; c++)
 			if (!strchr(c->words, ' '))
 				out_raw(o, " %s", c->words);
-		out_raw(o, " service endpoint");
+		out_raw(o, " service endpoint source");
 	} else {
 		const char *literal = strpbrk(args, "abcdefghijklmnopqrstuvwxyz");
 
