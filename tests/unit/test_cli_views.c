@@ -160,6 +160,27 @@ static void say_breaker_gone(struct fixture *f, struct out *o)
 	ck_assert_uint_eq(f->maps.services[6].flags, f->maps.services[1].flags);
 }
 
+static void say_sources(struct fixture *f, struct out *o)
+{
+	static const char reply[] =
+		"{\"registries\": [{\"name\": \"consul\", \"type\": \"consul\", \"up\": true, \"error\": \"\", "
+		"\"answers\": 12, \"failures\": 0, \"odd\": 1, \"sources\": 2, \"services\": 0, \"heard_seconds\": "
+		"0.5}, "
+		"{\"name\": \"store\", \"type\": \"etcd\", \"up\": false, \"error\": \"10.0.0.1:2379 cannot be "
+		"connected "
+		"to\", \"answers\": 0, \"failures\": 3, \"odd\": 0, \"sources\": 1, \"services\": 0, "
+		"\"heard_seconds\": null}], \"sources\": [{\"service\": \"web\", \"source\": 0, \"registry\": "
+		"\"consul\", "
+		"\"type\": \"consul\", \"state\": \"ok\", \"error\": \"\", \"endpoints\": 3, \"age_seconds\": 61.5}, "
+		"{\"service\": \"web\", \"source\": 1, \"registry\": \"store\", \"type\": \"etcd\", \"state\": "
+		"\"failing\", \"error\": \"10.0.0.1:2379 cannot be connected to\", \"endpoints\": 0, \"age_seconds\": "
+		"null}], "
+		"\"register\": [{\"service\": \"web\", \"registry\": \"consul\", \"type\": \"consul\", \"address\": "
+		"\"10.0.0.5:8080\", \"state\": \"up\", \"written\": true, \"error\": \"\"}]}";
+
+	ck_assert_int_eq(report_sources(reply, sizeof(reply) - 1, o), 0);
+}
+
 static void say_events(struct fixture *f, struct out *o)
 {
 	static const struct weft_event list[] = {
@@ -325,6 +346,7 @@ static const struct {
 	{ "service-breaker-auto", say_breaker_auto, "table" },
 	{ "service-breaker-gone", say_breaker_gone, "table" },
 	{ "events", say_events, "table wide json" },
+	{ "source-list", say_sources, "table wide json" },
 	{ "check-references", say_references, "table json" },
 	{ "check-broken", say_broken, "table json" },
 	{ "check-exact", say_exact, "table json" },
