@@ -25,7 +25,7 @@ CFLAGS	?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fno-omit-frame-pointer \
 	   $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
 	   -Iheaders -Iuser -I$(O) -DWEFT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(LIBS))
-LDLIBS	= $(shell pkg-config --libs $(LIBS)) -lm -lpthread
+LDLIBS	= $(shell pkg-config --libs $(LIBS)) -lzookeeper_st -lm -lpthread
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wno-unused-parameter \
 	   -Wtautological-unsigned-zero-compare $(WERROR) -Iheaders -Ibpf -Ivmlinux -I/usr/include/$(MULTIARCH)
 
