@@ -108,6 +108,8 @@ char *instance_write(const struct instance *i)
 		return NULL;
 	if (i->weight)
 		json_object_set_new(j, "weight", json_integer(*i->weight));
+	if (i->haproxy_server_options)
+		json_object_set_new(j, "haproxy_server_options", json_string(i->haproxy_server_options));
 	if (i->nr_labels) {
 		labels = json_object();
 		for (size_t k = 0; k < i->nr_labels; k++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * An endpoint as Nerve writes it into ZooKeeper and etcd: {"host", "port", "name", "weight", "labels"}, and "zone"
- * besides. Pure.
+ * An endpoint as Nerve writes it into ZooKeeper and etcd: {"host", "port", "name", "weight", "haproxy_server_options",
+ * "labels"}, and "zone" besides. Pure.
  */
 #ifndef REGISTRY_INSTANCE_JSON_H
 #define REGISTRY_INSTANCE_JSON_H
@@ -20,7 +20,8 @@ int instance_read_plain(const char *text, const char *id, struct found *f);
 struct instance {
 	const char *host, *name;
 	uint16_t port;
-	const uint16_t *weight; /* NULL: not told */
+	const uint16_t *weight;		    /* NULL: not told */
+	const char *haproxy_server_options; /* NULL: not told */
 	const struct label *labels;
 	size_t nr_labels;
 };
