@@ -52,6 +52,8 @@ static const struct {
 	{ "status --repair", "weft: \"weft status\" takes no option \"--repair\"\n" },
 	{ "check --repar", "weft: unknown option \"--repar\"; did you mean \"--repair\"?\n" },
 	{ "check --repair=yes", "weft: option \"--repair\" takes no value\n" },
+	{ "import", "weft: \"weft import\" wants FILE [FILE...]\n" },
+	{ "import a.json --strict -c x", "weft: \"weft import\" takes no option \"--config\"\n" },
 	{ "check -z", "weft: unknown option \"-z\"; try \"weft help\"\n" },
 	{ "check --zzzzzz", "weft: unknown option \"--zzzzzz\"; try \"weft help\"\n" },
 	{ "agent", "weft: \"weft agent\" wants -c FILE\n" },

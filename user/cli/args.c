@@ -232,12 +232,14 @@ static int check_words(struct cli *cli, int nr, const char *const *word)
 	int most = words_in(c->args), least = most;
 
 	/* "help service show": the rest names a command */
-	if (c->run == cmd_help || strstr(c->args, "...]"))
+	if (c->run == cmd_help)
 		return 0;
 	for (const char *p = c->args; *p; p++)
 		least -= *p == '[';
 	if (nr < least)
 		return usage(cli, "\"weft %s\" wants %s", c->words, c->args);
+	if (strstr(c->args, "...]"))
+		return 0;
 	if (nr > most)
 		return usage(cli, "\"weft %s\" does not know what to do with \"%.64s\"", c->words, word[most]);
 	for (int i = 0; i < nr; i++)
@@ -249,9 +251,15 @@ static int check_words(struct cli *cli, int nr, const char *const *word)
 static int check_options(struct cli *cli)
 {
 	const char *instance = cli->value[CLI_INSTANCE];
-	const char *o = cli->value[CLI_OUTPUT];
 	const struct cmd *c = cli->cmd;
+	const char *o;
 
+	if ((c->options & CLI_BIT(TO)) && (cli->given & CLI_BIT(OUTPUT))) {
+		cli->value[CLI_TO] = cli->value[CLI_OUTPUT];
+		cli->value[CLI_OUTPUT] = NULL;
+		cli->given = (cli->given & ~CLI_BIT(OUTPUT)) | CLI_BIT(TO);
+	}
+	o = cli->value[CLI_OUTPUT];
 	for (int i = 0; i < CLI_OPTION_MAX; i++) {
 		if (cli->given & ~(CLI_GLOBAL | c->options) & 1u << i)
 			return usage(cli, "\"weft %s\" takes no option \"--%s\"", c->words, cli_options[i].word);

@@ -26,6 +26,8 @@ enum cli_option {
 	CLI_FOLLOW,
 	CLI_TIMEOUT,
 	CLI_WATCH,
+	CLI_TO, /* what -o means to a command that writes a file */
+	CLI_STRICT,
 	CLI_OPTION_MAX
 };
 #define CLI_BIT(id) (1u << CLI_##id)
@@ -46,7 +48,7 @@ struct view;
 struct cli {
 	unsigned given;			   /* bits of the options that were there */
 	const char *value[CLI_OPTION_MAX]; /* their arguments; defaults filled in for the global ones */
-	const char *word[16];		   /* what is no option */
+	const char *word[64];		   /* what is no option */
 	int nr_words;
 	const struct cmd *cmd;
 	char error[512]; /* usage error */
@@ -106,6 +108,7 @@ int cli_open_failed(struct cli *cli, int r, const char *dir, unsigned abi);
 	X(events)                                                                                                      \
 	X(discover)                                                                                                    \
 	X(source_list)                                                                                                 \
+	X(import)                                                                                                      \
 	X(agent)                                                                                                       \
 	X(load)                                                                                                        \
 	X(unload)                                                                                                      \

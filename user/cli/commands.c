@@ -21,6 +21,8 @@ const struct cli_option_row cli_options[CLI_OPTION_MAX] = {
 			  "discover: "
 			  "how long answers are waited for, default 5s" },
 	[CLI_WATCH] = { 'w', "watch", NULL, "go on, and print a line of JSON for each change" },
+	[CLI_TO] = { 'o', "output", "FILE", "where to write it; default -, standard output" },
+	[CLI_STRICT] = { 0, "strict", NULL, "write nothing when something has no counterpart" },
 	[CLI_FOLLOW] = { 'f', "follow", NULL, "go on printing what comes, until interrupted" },
 };
 
@@ -111,6 +113,14 @@ const struct cmd cli_commands[] = {
 		.options = CLI_BIT(CONFIG) | CLI_BIT(TIMEOUT) | CLI_BIT(WATCH),
 		.required = CLI_BIT(CONFIG),
 		.run = cmd_discover,
+	},
+	{
+		.words = "import",
+		.args = "FILE [FILE...]",
+		.help = "turn configurations of Synapse and Nerve into one weft.yaml, and say what has no counterpart",
+		.options = CLI_BIT(TO) | CLI_BIT(STRICT),
+		.flags = CMD_RAW,
+		.run = cmd_import,
 	},
 	{
 		.words = "check",

@@ -83,8 +83,19 @@ static void put_bash_rows(struct out *o)
 		put_args(o, c->args);
 		out_raw(o, "\" options=\"");
 		put_options(o, c->options);
-		out_raw(o, "\" ;;\n");
+		out_raw(o, "\"%s ;;\n", strstr(c->args, "FILE") ? " files=1" : "");
 	}
+}
+
+/* Where -o names a file. */
+static void put_bash_output(struct out *o)
+{
+	for (const struct cmd *c = cli_commands; c->words; c++)
+		if (c->options & CLI_BIT(TO))
+			out_raw(o,
+				"\tif [[ ( $prev == -o || $prev == --output ) && \" ${COMP_WORDS[*]} \" == *\" %s \"* ]]; then\n"
+				"\t\tCOMPREPLY=($(compgen -f -- \"$cur\")); return\n\tfi\n",
+				c->words);
 }
 
 /* Zsh runs the bash function through its own bashcompinit. */
@@ -92,9 +103,10 @@ static void put_bash(struct out *o)
 {
 	out_raw(o, "_weft()\n{\n"
 		   "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= noun= words= options= "
-		   "skip= i\n"
-		   "\tCOMPREPLY=()\n"
-		   "\tcase $prev in\n"
+		   "skip= files= i\n"
+		   "\tCOMPREPLY=()\n");
+	put_bash_output(o);
+	out_raw(o, "\tcase $prev in\n"
 		   "\t-o|--output) COMPREPLY=($(compgen -W 'table wide json' -- \"$cur\")); return ;;\n"
 		   "\t-c|--config|-s|--socket) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
 		   "\t--bpffs) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
@@ -118,7 +130,8 @@ static void put_bash(struct out *o)
 	put_bash_rows(o);
 	out_raw(o, "\tesac\n\tif [[ $cur == -* ]]; then\n\t\twords=\"$options");
 	put_options(o, CLI_GLOBAL);
-	out_raw(o, "\"\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -F _weft weft\n");
+	out_raw(o, "\"\n\telif [[ -n $files ]]; then\n\t\tCOMPREPLY=($(compgen -f -- \"$cur\")); return\n\tfi\n"
+		   "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -F _weft weft\n");
 }
 
 /* A description, and the end of the line. */
@@ -167,6 +180,10 @@ static void put_fish(struct out *o)
 				put_fish_option(o, i, condition);
 		if (!*c->args || strstr(c->args, "ADDRESS"))
 			continue;
+		if (strstr(c->args, "FILE")) {
+			out_raw(o, "complete -c weft -n '__fish_seen_subcommand_from %s' -F\n", c->words);
+			continue;
+		}
 		out_raw(o, "complete -c weft -n '__fish_seen_subcommand_from %s' -a \"", space ? space + 1 : c->words);
 		/* fish of before 3.4 has no $(); its own form works in all */
 		if (strstr(c->args, "SERVICE") || strstr(c->args, "NAME"))

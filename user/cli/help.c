@@ -45,7 +45,8 @@ static void help_command(FILE *out, const struct cmd *c)
 		fprintf(out, " [OPTIONS]");
 	fprintf(out, "%s%s\n%s%s\n", *c->args ? " " : "", c->args, c->help, c->flags & CMD_NEEDS_ROOT ? " (root)" : "");
 	help_options(out, "options", c->options);
-	help_options(out, "options of all commands", CLI_GLOBAL);
+	help_options(out, "options of all commands",
+		     c->options & CLI_BIT(TO) ? CLI_GLOBAL & ~CLI_BIT(OUTPUT) : CLI_GLOBAL);
 }
 
 bool cli_help(FILE *out, const char *words)
