@@ -20,11 +20,14 @@ bool zk_sequence(const char *name, int64_t *ret)
 
 	while (nr < len && nr < DIGITS && name[len - 1 - nr] >= '0' && name[len - 1 - nr] <= '9')
 		nr++;
-	if (nr != DIGITS && !(nr == DIGITS - 1 && len > nr && name[len - 1 - nr] == '-'))
-		return false;
 	for (const char *at = name + len - nr; *at; at++)
 		n = n * 10 + (*at - '0');
-	*ret = nr == DIGITS ? n : -n;
+	/* "%010d": a minus takes the place of a digit, but of the largest numbers. */
+	if (nr < len && name[len - 1 - nr] == '-' && (nr == DIGITS - 1 || n > INT32_MAX))
+		n = -n;
+	else if (nr != DIGITS || n > INT32_MAX)
+		return false;
+	*ret = n;
 	return true;
 }
 

@@ -20,7 +20,8 @@
 #define SESSION_MS   15000
 #define BACKOFF_MOST 30000
 #define FIRST_MS     200
-#define AT_ONCE	     64 /* answers that are taken before others get their turn */
+#define SANE_MS	     3600000 /* no server wants a session to last longer without a word */
+#define AT_ONCE	     64	     /* answers that are taken before others get their turn */
 
 struct zk_poll {
 	uv_poll_t poll;
@@ -203,6 +204,12 @@ static bool look(struct zk *z, int rc)
 	bool was = z->connected, is = zoo_state(z->handle) == ZOO_CONNECTED_STATE;
 	uint64_t now = uv_now(z->r.loop);
 
+	/* Who is no ZooKeeper may say anything. */
+	if (is && (zoo_recv_timeout(z->handle) <= 0 || zoo_recv_timeout(z->handle) > SANE_MS)) {
+		failed(z);
+		z->connected = false;
+		return false;
+	}
 	z->connected = is;
 	if (is) {
 		registry_heard(&z->r);
@@ -244,6 +251,8 @@ void zk_pump(struct zk *z)
 	}
 	z->inside = false;
 	ms = (uint64_t)tv.tv_sec * 1000 + (uint64_t)tv.tv_usec / 1000 + 1;
+	if (ms > z->session_ms / 3)
+		ms = z->session_ms / 3;
 	if (fd < 0 || rc != ZOK) {
 		drop_poll(z);
 		wait(z, rc == ZOK ? ms : backoff_next(&z->backoff));

@@ -224,6 +224,8 @@ static void on_content(int rc, const char *text, int len, const struct Stat *sta
 	l->reading--;
 	if (child && zk_is_loss(rc))
 		zk_child_state(&l->children, child, ZK_CHILD_WANTED);
+	else if (child && rc != ZOK && child->text) /* what it said last stays */
+		zk_child_state(&l->children, child, ZK_CHILD_KNOWN);
 	else if (child && zk_child_read(&l->children, child, text, rc == ZOK && len > 0 ? (size_t)len : 0))
 		later(l, backoff_next(&l->backoff));
 	if (rc == ZNONODE) /* gone between the list and now; the watch on the list fires, or has */
