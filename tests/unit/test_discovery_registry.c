@@ -76,6 +76,56 @@ START_TEST(the_files_go_before_registries)
 }
 END_TEST
 
+static const char *address_of(const char *name)
+{
+	static char text[ADDR_TEXT_LEN];
+	_cleanup_(model_freep) struct model *m = NULL;
+	const struct service *s;
+
+	ck_assert_int_eq(discovery_model(d, config->model, &m), 0);
+	s = model_find(m, name);
+	return s ? addr_port_format(&s->frontends[0].addr, s->frontends[0].port, text, sizeof(text)) : "none";
+}
+
+START_TEST(those_without_an_address_get_one)
+{
+	char *first;
+
+	configure("addresses: 10.99.0.0/30\n" WHOLE);
+	put("a", "0.0.0.0", "10.0.0.1");
+	ck_assert_int_eq(strncmp(address_of("a"), "10.99.0.", 8), 0);
+	first = strdup(address_of("a"));
+	put("b", "0.0.0.0", "10.0.0.2");
+	ck_assert_str_eq(address_of("a"), first);
+	ck_assert_int_eq(strncmp(address_of("b"), "10.99.0.", 8), 0);
+	ck_assert_str_ne(address_of("b"), first);
+	/* There are two; and none of IPv6. */
+	put("c", "0.0.0.0", "10.0.0.3");
+	put("d", "::", "fd00::1");
+	ck_assert_str_eq(address_of("d"), "none");
+	ck_assert_str_eq(endpoints_of("a"), "10.0.0.1:80");
+	configure(WHOLE);
+	ck_assert_str_eq(address_of("a"), "none");
+	free(first);
+}
+END_TEST
+
+START_TEST(what_is_kept_in_a_sync)
+{
+	configure(WHOLE);
+	registry_sync_begin(&papers[0]->r);
+	put("a", "1.1.1.1", "10.0.0.1");
+	put("b", "1.1.1.2", "10.0.0.2");
+	registry_sync_end(&papers[0]->r);
+	registry_sync_begin(&papers[0]->r);
+	ck_assert(registry_keep(&papers[0]->r, "a"));
+	ck_assert(!registry_keep(&papers[0]->r, "c"));
+	registry_sync_end(&papers[0]->r);
+	ck_assert_str_eq(endpoints_of("a"), "10.0.0.1:80");
+	ck_assert_str_eq(endpoints_of("b"), "none");
+}
+END_TEST
+
 /* ---- registering ---- */
 
 #define REGISTER REGISTRY "register: [{name: web, registry: zk, prefix: /web, address: 10.0.0.5:80, labels: [az=a]}]\n"
@@ -180,6 +230,8 @@ static Suite *registry_suite(void)
 	tcase_add_test(c, whole_services_come_and_go);
 	tcase_add_test(c, whole_services_outlive_process_and_settings);
 	tcase_add_test(c, the_files_go_before_registries);
+	tcase_add_test(c, those_without_an_address_get_one);
+	tcase_add_test(c, what_is_kept_in_a_sync);
 	tcase_add_test(c, nothing_is_registered_before_it_is_known);
 	tcase_add_test(c, flapping_is_slowed_down);
 	tcase_add_test(c, what_is_no_longer_registered_is_taken_back);

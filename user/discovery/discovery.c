@@ -46,7 +46,9 @@ int discovery_new(const struct discovery_options *o, struct discovery **ret)
 	d->o = *o;
 	d->zone = o->zone ? strdup(o->zone) : NULL;
 	d->state_dir = o->state_dir ? strdup(o->state_dir) : NULL;
-	if ((o->zone && !d->zone) || (o->state_dir && !d->state_dir) || http_client_new(o->loop, &d->http)) {
+	if ((o->zone && !d->zone) || (o->state_dir && !d->state_dir) || pool_new(&d->pool) ||
+	    http_client_new(o->loop, &d->http)) {
+		pool_free(d->pool);
 		free(d->zone);
 		free(d->state_dir);
 		free(d);
@@ -67,6 +69,8 @@ int discovery_configure(struct discovery *d, const struct config *c, const struc
 	int r;
 
 	r = registries_configure(d, c);
+	if (!r)
+		r = addressing_set(d, c);
 	if (!r)
 		r = sources_configure(d, written);
 	if (!r)
@@ -142,6 +146,8 @@ int discovery_model(struct discovery *d, const struct model *written, struct mod
 	if (!r)
 		r = seal(&m, own);
 	if (!r)
+		r = addressing_fill(d, &m);
+	if (!r)
 		*ret = MOVE(m, NULL);
 	return r;
 }
@@ -154,6 +160,7 @@ static void finish(struct discovery *d)
 	void *ctx = d->closed_ctx;
 
 	model_free(d->prior_sources);
+	pool_free(d->pool);
 	free(d->registries);
 	free(d->subjects);
 	free(d->announcements);

@@ -5,6 +5,7 @@
 
 #include "discovery/discovery.h"
 #include "discovery/hosts.h"
+#include "model/pool.h"
 
 /* One source of one service. */
 struct lookup_core {
@@ -80,6 +81,8 @@ struct discovery {
 	struct announcement_core **announcements;
 	size_t nr_announcements;
 	uv_timer_t announce_timer;   /* of changes that came too fast */
+	struct pool *pool;	     /* of addresses for services of registries */
+	size_t addressless;	     /* services that found none there, as it was last said */
 	struct model *prior_sources; /* of the process before; NULL: none or no longer needed */
 	uv_timer_t changed_timer, save_timer;
 	bool changed, unsaved, closing;
@@ -123,6 +126,11 @@ void registries_open(struct discovery *d);
 void registries_close(struct discovery *d);
 struct registry_core *registry_named(const struct discovery *d, const char *name); /* NULL: none, or it closes */
 void registry_may_close(struct registry_core *g);				   /* one of its lookups has ended */
+
+/* ---- addressing.c ---- */
+int addressing_set(struct discovery *d, const struct config *c);
+/* Those of *m that lack an address have one then, or are left out. 0 or -ENOMEM. */
+int addressing_fill(struct discovery *d, struct model **m);
 
 /* ---- combine.c: pure ---- */
 

@@ -218,6 +218,17 @@ void registry_put(struct registry *r, struct service *s)
 		discovery_touch(g->discovery);
 }
 
+bool registry_keep(struct registry *r, const char *service)
+{
+	struct service_list *l = &r->core->services;
+	bool there;
+	size_t i = service_list_find(l, service, &there);
+
+	if (there)
+		l->seen[i] = true;
+	return there;
+}
+
 void registry_drop(struct registry *r, const char *service)
 {
 	struct registry_core *g = r->core;

@@ -121,13 +121,16 @@ void announcement_withdrawn(struct announcement *a); /* @a is freed */
 
 /*
  * Providers of whole services. @s is complete but for its endpoints' order (the core sorts); takes a reference. One of
- * the same name from the same registry is replaced. A service without frontends is put aside and reported. Between
- * begin and end everything is put that there is: what was there before and is not put goes.
+ * the same name from the same registry is replaced. A service without frontends is put aside and reported; frontends
+ * with a port and no address get one of `addresses:`. Between begin and end everything is put that there is: what was
+ * there before and is not put goes.
  */
 void registry_put(struct registry *r, struct service *s);
 void registry_drop(struct registry *r, const char *service);
 void registry_sync_begin(struct registry *r);
 void registry_sync_end(struct registry *r);
+/* Within a sync: what is known of @service, perhaps since before the start, stays as it is. False: nothing is. */
+bool registry_keep(struct registry *r, const char *service);
 
 /* Reads a file of a secret (token, password) anew, since they are rotated; without the newline. free() it. NULL: errno
  * says why; files above 64 KiB are refused. */

@@ -316,6 +316,11 @@ void pool_free(struct pool *p)
 	free(p);
 }
 
+bool pool_is_empty(const struct pool *p)
+{
+	return !p->nr;
+}
+
 int pool_set(struct pool *p, const struct prefix *prefixes, size_t nr)
 {
 	struct prefix *copy = calloc(nr + 1, sizeof(*copy));

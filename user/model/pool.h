@@ -35,6 +35,7 @@ void pool_free(struct pool *p);	 /* NULL is fine */
 
 /* Other prefixes from now on; addresses that are in one of them stay. 0 or -ENOMEM. */
 int pool_set(struct pool *p, const struct prefix *prefixes, size_t nr);
+bool pool_is_empty(const struct pool *p); /* it has no prefixes */
 
 /*
  * @m, which is sealed, with addresses for those that lack one: of the family of their endpoints, or of the first
