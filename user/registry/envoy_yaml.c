@@ -103,10 +103,14 @@ static json_t *mapping(struct reading *rd, const yaml_node_t *node, unsigned dep
 			return fail(rd, key, "a key that is no text");
 		}
 		text = (const char *)key->data.scalar.value;
-		value = build(rd, at->value, depth + 1);
-		if (!value || strlen(text) != key->data.scalar.length || json_object_set_new(object, text, value)) {
+		if (strlen(text) != key->data.scalar.length) {
 			json_decref(object);
-			return value ? fail(rd, key, "a key that is no text") : NULL;
+			return fail(rd, key, "a key with a NUL in it");
+		}
+		value = build(rd, at->value, depth + 1);
+		if (!value || json_object_set_new(object, text, value)) {
+			json_decref(object);
+			return value ? fail(rd, key, "a key that is no UTF-8") : NULL;
 		}
 	}
 	return object;
