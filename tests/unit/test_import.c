@@ -229,6 +229,27 @@ START_TEST(odd_words_come_through)
 }
 END_TEST
 
+/* Keys are the rows { "key", ... } of these tables. */
+static const char *const sources[] = { "user/config/import_synapse.c", "user/config/import_nerve.c",
+				       "user/config/import_check.c", "user/config/import_discovery.c" };
+
+START_TEST(every_option_is_in_the_manual)
+{
+	_cleanup_(freep) char *page = slurp("docs/SMARTSTACK.md", NULL), *source = slurp(sources[_i], NULL);
+	unsigned nr = 0;
+
+	for (const char *at = source; (at = strstr(at, "{ \"")); at++) {
+		_cleanup_(freep) char *key = strndup(at + 3, strcspn(at + 3, "\""));
+
+		if (strcspn(at + 3, "\"") + 3 != strcspn(at, ",") - 1 || !strcmp(key, "ephemeral"))
+			continue;
+		nr++;
+		ck_assert_msg(strstr(page, key) != NULL, "docs/SMARTSTACK.md does not name %s", key);
+	}
+	ck_assert_uint_gt(nr, 8);
+}
+END_TEST
+
 static Suite *import_suite(void)
 {
 	Suite *s = suite_create("import");
@@ -240,6 +261,7 @@ static Suite *import_suite(void)
 	tcase_add_loop_test(values, the_same_hosts_are_one_registry, 0, UNIT_NR(hosts));
 	tcase_add_test(values, a_service_of_two_files_is_refused);
 	tcase_add_loop_test(values, odd_words_come_through, 0, UNIT_NR(odd_words));
+	tcase_add_loop_test(values, every_option_is_in_the_manual, 0, UNIT_NR(sources));
 	suite_add_tcase(s, values);
 	return s;
 }

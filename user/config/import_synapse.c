@@ -143,7 +143,8 @@ static int read_haproxy(struct import *x, const struct node *h, struct haproxy *
 	import_unknown(x, h, "haproxy", service_haproxy_keys);
 	if (!node_bool(node_get(h, "use_nerve_weights"), true))
 		import_remark(x, IMPORT_CHANGE, node_get(h, "use_nerve_weights"), "haproxy.use_nerve_weights",
-			      "false: no counterpart here: weights of the registry count");
+			      "false: no counterpart here: weights count, unless the parent node says otherwise "
+			      "(docs/ZOOKEEPER.md)");
 	return r;
 }
 
