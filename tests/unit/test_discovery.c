@@ -45,6 +45,16 @@ START_TEST(failures_take_nothing_away)
 }
 END_TEST
 
+START_TEST(words_of_servers_stay_on_their_line)
+{
+	configure(REGISTRY WEB);
+	lookup_failed(lookups[0], "says \"%s\"", "a\nweft: all is well\x1b[2J\xff\xc3\xa9\xe2\x82\xed\xa0\x80");
+	ck_assert_str_eq(lookups[0]->error, "says \"a?weft: all is well?[2J?\xc3\xa9?????\"");
+	registry_failed(lookups[0]->registry, "%s", "\xf4\x90\x80\x80\xe2\x82\xac\t");
+	ck_assert_str_eq(lookups[0]->registry->error, "????\xe2\x82\xac?");
+}
+END_TEST
+
 START_TEST(an_empty_answer_is_not_believed)
 {
 	configure(REGISTRY WEB);
@@ -297,6 +307,7 @@ static Suite *discovery_suite(void)
 	tcase_add_test(c, what_is_found_is_published);
 	tcase_add_test(c, the_same_again_is_no_change);
 	tcase_add_test(c, failures_take_nothing_away);
+	tcase_add_test(c, words_of_servers_stay_on_their_line);
 	tcase_add_test(c, an_empty_answer_is_not_believed);
 	tcase_add_test(c, an_empty_answer_is_believed_when_that_is_written);
 	tcase_add_test(c, an_answer_that_is_empty_from_the_start_is_one);

@@ -14,6 +14,42 @@
 #define SAID_NS	    10000000000ull
 #define SAID_MOST   5
 
+/* How many bytes of UTF-8 begin at @at; 0: none that are right. */
+static size_t utf8_length(const unsigned char *at)
+{
+	size_t nr = *at < 0x80			? 1
+		    : *at >= 0xc2 && *at < 0xe0 ? 2
+		    : (*at & 0xf0) == 0xe0	? 3
+		    : *at >= 0xf0 && *at < 0xf5 ? 4
+						: 0;
+
+	for (size_t i = 1; i < nr; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) || (*at == 0xf0 && at[1] < 0x90) ||
+	    (*at == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return nr;
+}
+
+/* Sentences hold words of servers, which must not begin a line of their own in the log, nor break what is written as
+ * JSON. */
+static __attribute__((format(printf, 3, 0))) void word(char *text, size_t len, const char *fmt, va_list ap)
+{
+	unsigned char *at = (unsigned char *)text;
+
+	vsnprintf(text, len, fmt, ap);
+	while (*at) {
+		size_t nr = utf8_length(at);
+
+		if (!nr || *at < ' ' || *at == 0x7f) {
+			*at = '?';
+			nr = 1;
+		}
+		at += nr;
+	}
+}
+
 void registry_heard(struct registry *r)
 {
 	r->seen.heard_ns = discovery_now_ns();
@@ -30,7 +66,7 @@ void registry_failed(struct registry *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	word(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	r->seen.failures++;
 	if (!r->failing || strcmp(r->error, text))
@@ -57,7 +93,7 @@ void lookup_failed(struct lookup *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	word(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	l->registry->seen.failures++;
 	if (!l->failing || strcmp(l->error, text))
@@ -73,7 +109,7 @@ void registry_odd(struct registry *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	word(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	r->seen.odd++;
 	log_msg(LOG_L_DEBUG, "registry %s: %s", r->name, text);
@@ -85,7 +121,7 @@ void lookup_odd(struct lookup *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	word(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	l->registry->seen.odd++;
 	log_msg(LOG_L_DEBUG, "registry %s, service %s: %s", l->registry->name, l->service, text);
@@ -124,7 +160,7 @@ void announcement_failed(struct announcement *a, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	word(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	a->registry->seen.failures++;
 	if (!a->failing || strcmp(a->error, text))
