@@ -121,6 +121,8 @@ PORT=5354
 names "suffix: mesh.test, ttl: 60s" | replace "$DIR/weft.yaml"
 must 5 "another suffix" named web.mesh.test "$address"
 assert_eq "$(status web.weft.internal)" REFUSED "the former suffix"
+metrics >"$DIR/page"
+grep -q '^weft_names_replies_total{result="answer"} [1-9]' "$DIR/page" || fail "no answers are counted: $(grep weft_names "$DIR/page")"
 stop_agent
 start_agent
 must 5 "the agent answers after a new start" named web.mesh.test "$address"

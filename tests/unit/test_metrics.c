@@ -77,6 +77,7 @@ static const struct metrics_agent agent = {
 	.nr_registries = 2,
 	.sources = sources,
 	.nr_sources = 2,
+	.names = { .on = true, .names = 4, .udp = 90, .tcp = 2, .lost = 1, .replies = { 1, 70, 5, 6, 7, 3 } },
 };
 
 /* One of everything: two services, IPv4 and IPv6, living and dead callers, a name that needs escapes. */

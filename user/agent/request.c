@@ -14,6 +14,7 @@
 #include "agent/events.h"
 #include "agent/links.h"
 #include "agent/privs.h"
+#include "agent/naming.h"
 #include "agent/registries.h"
 #include "agent/request.h"
 #include "agent/state.h"
@@ -119,6 +120,16 @@ static void page_written(uv_work_t *work, int status)
 	door->wake(door);
 }
 
+static void copy_names(struct metrics_names *ret, const struct responder_seen *s)
+{
+	_Static_assert(METRICS_REPLIES == REPLY_KINDS, "a kind of reply that metrics do not know");
+
+	if (!s)
+		return;
+	*ret = (struct metrics_names){ .on = true, .names = s->names, .udp = s->udp, .tcp = s->tcp, .lost = s->lost };
+	memcpy(ret->replies, s->replies, sizeof(ret->replies));
+}
+
 /* The worker must not read what the loop writes. Without memory the page lacks these. */
 static void copy_seen(struct request *q, const struct agent *a)
 {
@@ -135,6 +146,7 @@ static void copy_seen(struct request *q, const struct agent *a)
 	registries_metrics(a, &q->registries, &q->seen.nr_registries, &q->sources, &q->seen.nr_sources);
 	q->seen.registries = q->registries;
 	q->seen.sources = q->sources;
+	copy_names(&q->seen.names, naming_seen(a->naming));
 	health_totals(a->health, &totals);
 	q->seen.checks_late = totals.late;
 	if (health_counts(a->health, &counts, &nr) < 0 || !nr)

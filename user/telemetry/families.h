@@ -113,6 +113,12 @@
 	  "Endpoints that the source names.")                                                                          \
 	X(SOURCE_AGE, "weft_source_age_seconds", GAUGE, "seconds", "service, source, registry",                        \
 	  "Time since the last answer for the source. No series: none yet.")                                           \
+	X(NAMES, "weft_names", GAUGE, "", "", "Names that the agent's DNS responder has addresses for.")               \
+	X(NAMES_QUERIES, "weft_names_queries", COUNTER, "", "transport",                                               \
+	  "Questions to the agent's DNS responder. Transport: udp or tcp.")                                            \
+	X(NAMES_REPLIES, "weft_names_replies", COUNTER, "", "result",                                                  \
+	  "What became of them: answer, no-data (no address of that family), no-name, refused (another "               \
+	  "zone), bad (no right question), dropped (no question at all), lost (could not be sent).")                   \
 	X(FAILOVER_LINKS, "weft_failover_links", GAUGE, "", "",                                                        \
 	  "Network links that have the programs of failover; 0: a connect that fails does not go "                     \
 	  "on to another endpoint.")                                                                                   \

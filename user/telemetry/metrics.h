@@ -38,6 +38,14 @@ struct metrics_source {
 	uint64_t endpoints;
 };
 
+/* What has become of questions to the responder; in the order of enum reply_kind (dns/reply.h). */
+#define METRICS_REPLIES 6
+struct metrics_names {
+	bool on;
+	uint64_t names, udp, tcp, lost;
+	uint64_t replies[METRICS_REPLIES];
+};
+
 /* What the agent knows and the maps do not. NULL for the CLI without an agent: those families are then left out. */
 struct metrics_agent {
 	uint64_t reloads_ok, reloads_failed;
@@ -57,6 +65,7 @@ struct metrics_agent {
 	size_t nr_registries;
 	const struct metrics_source *sources;
 	size_t nr_sources;
+	struct metrics_names names;
 };
 
 struct metrics_options {

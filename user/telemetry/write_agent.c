@@ -87,6 +87,32 @@ static void write_sources(struct prom *out, const struct metrics_agent *a, int f
 	}
 }
 
+static void write_names(struct prom *out, const struct metrics_names *n)
+{
+	static const char *const results[METRICS_REPLIES] = { "dropped", "answer",  "no-data",
+							      "no-name", "refused", "bad" };
+	const struct prom_label udp[] = { { "transport", "udp" }, { NULL, NULL } },
+				tcp[] = { { "transport", "tcp" }, { NULL, NULL } },
+				lost[] = { { "result", "lost" }, { NULL, NULL } };
+
+	prom_family(out, METRICS_NAMES);
+	if (n->on)
+		prom_u64(out, NULL, n->names);
+	prom_family(out, METRICS_NAMES_QUERIES);
+	if (n->on) {
+		prom_u64(out, udp, n->udp);
+		prom_u64(out, tcp, n->tcp);
+	}
+	prom_family(out, METRICS_NAMES_REPLIES);
+	for (int i = 0; n->on && i < METRICS_REPLIES; i++) {
+		const struct prom_label l[] = { { "result", results[i] }, { NULL, NULL } };
+
+		prom_u64(out, l, n->replies[i]);
+	}
+	if (n->on)
+		prom_u64(out, lost, n->lost);
+}
+
 void page_write_agent(struct prom *out, const struct metrics_agent *a)
 {
 	const struct prom_label ok[] = { { "result", "ok" }, { NULL, NULL } };
@@ -117,6 +143,7 @@ void page_write_agent(struct prom *out, const struct metrics_agent *a)
 		write_registries(out, a, f);
 	for (int f = METRICS_SOURCE_UP; f <= METRICS_SOURCE_AGE; f++)
 		write_sources(out, a, f);
+	write_names(out, &a->names);
 	prom_family(out, METRICS_FAILOVER_LINKS);
 	prom_u64(out, NULL, a->failover_links);
 	prom_family(out, METRICS_START);
