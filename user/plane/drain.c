@@ -225,7 +225,10 @@ int maps_drain(const struct maps *m, struct drain_result *ret)
 		r = look(&t);
 		ret->left = t.due;
 	}
-	ret->endpoints = maps_drain_next(m, now_ns(), &ret->next_ns);
+	/* A look at all endpoints is dear where there are many. Who begins a drain meanwhile makes the agent look
+	 * again. */
+	if (ret->endpoints)
+		ret->endpoints = maps_drain_next(m, now_ns(), &ret->next_ns);
 	if (!ret->endpoints)
 		drain_fence_down(m);
 	ret->error = error;
