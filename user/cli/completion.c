@@ -93,7 +93,8 @@ static void put_bash_output(struct out *o)
 	for (const struct cmd *c = cli_commands; c->words; c++)
 		if (c->options & CLI_BIT(TO))
 			out_raw(o,
-				"\tif [[ ( $prev == -o || $prev == --output ) && \" ${COMP_WORDS[*]} \" == *\" %s \"* ]]; then\n"
+				"\tif [[ ( $prev == -o || $prev == --output ) && \" ${COMP_WORDS[*]} \" == *\" %s \"* "
+				"]]; then\n"
 				"\t\tCOMPREPLY=($(compgen -f -- \"$cur\")); return\n\tfi\n",
 				c->words);
 }
