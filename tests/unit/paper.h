@@ -132,6 +132,7 @@ static bool yields(const struct registry *r)
 /* Under a type that the config knows. */
 static struct provider paper = {
 	.type = "etcd",
+	.said = (const char *const[]){ "ttl", NULL },
 	.registry_size = sizeof(struct paper),
 	.lookup_size = sizeof(struct lookup),
 	.announcement_size = sizeof(struct announcement),

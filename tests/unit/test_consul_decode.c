@@ -342,7 +342,7 @@ START_TEST(servers_as_written)
 {
 	_cleanup_(freep) char *url = NULL;
 
-	ck_assert_int_eq(consul_server_parse(servers[_i].written, &url), servers[_i].is ? 0 : -EINVAL);
+	ck_assert_int_eq(http_server_parse(servers[_i].written, &url), servers[_i].is ? 0 : -EINVAL);
 	if (servers[_i].is)
 		ck_assert_str_eq(url, servers[_i].is);
 }

@@ -176,6 +176,25 @@ START_TEST(what_is_no_longer_registered_is_taken_back)
 }
 END_TEST
 
+START_TEST(what_is_said_anew_at_the_same_place_is_not_taken_back)
+{
+	configure(REGISTER);
+	set_up(true);
+	configure(REGISTRY
+		  "register: [{name: web, registry: zk, prefix: /web, address: 10.0.0.5:80, labels: [az=b], weight: 3, "
+		  "ttl: 9s}]\n");
+	ck_assert_uint_eq(withdrawn, 1);
+	ck_assert_uint_eq(left, 1);
+	set_up(true);
+	ck_assert_uint_eq(announced, 2);
+	configure(REGISTRY "register: [{name: web, registry: zk, prefix: /else, address: 10.0.0.5:80}]\n");
+	ck_assert_uint_eq(withdrawn, 2);
+	ck_assert_uint_eq(left, 1);
+	set_up(true);
+	ck_assert_uint_eq(announced, 3);
+}
+END_TEST
+
 START_TEST(the_end_of_the_agent_is_not_that_of_what_it_registered)
 {
 	configure(REGISTER);
@@ -235,6 +254,7 @@ static Suite *registry_suite(void)
 	tcase_add_test(c, nothing_is_registered_before_it_is_known);
 	tcase_add_test(c, flapping_is_slowed_down);
 	tcase_add_test(c, what_is_no_longer_registered_is_taken_back);
+	tcase_add_test(c, what_is_said_anew_at_the_same_place_is_not_taken_back);
 	tcase_add_test(c, the_end_of_the_agent_is_not_that_of_what_it_registered);
 	tcase_add_test(c, backoff_grows_and_differs);
 	tcase_add_test(c, pace_lets_so_many_pass);

@@ -203,6 +203,28 @@ static struct announcement_core *take_alike(struct discovery *d, const struct re
 	return NULL;
 }
 
+/* Is @old written to the same place by one of @list? Taking it back would take that back. */
+static bool is_followed(const struct discovery *d, const struct announcement_core *old,
+			struct announcement_core *const *list, size_t nr)
+{
+	static const char *const both[] = { "weight", "labels", NULL };
+	const struct registry_core *g = registry_named(d, old->registry);
+	const char *const *said = g && g->registry ? g->registry->type->said : NULL;
+	const char *but[16];
+	size_t nr_but = 0;
+
+	for (size_t i = 0; both[i]; i++)
+		but[nr_but++] = both[i];
+	for (; said && *said && nr_but < sizeof(but) / sizeof(*but) - 1; said++)
+		but[nr_but++] = *said;
+	but[nr_but] = NULL;
+	for (size_t i = 0; i < nr; i++)
+		if (!strcmp(list[i]->name, old->name) && !strcmp(list[i]->registry, old->registry) &&
+		    options_equal_but(&list[i]->options, &old->options, but))
+			return true;
+	return false;
+}
+
 int announcements_configure(struct discovery *d, const struct config *c)
 {
 	struct announcement_core **list;
@@ -226,7 +248,7 @@ int announcements_configure(struct discovery *d, const struct config *c)
 	}
 	for (size_t i = 0; i < d->nr_announcements; i++)
 		if (d->announcements[i])
-			drop(d->announcements[i], false);
+			drop(d->announcements[i], is_followed(d, d->announcements[i], list, nr));
 	free(d->announcements);
 	d->announcements = list;
 	d->nr_announcements = nr;

@@ -367,3 +367,21 @@ char *http_escape(const char *text)
 	*at = '\0';
 	return escaped;
 }
+
+int http_server_parse(const char *text, char **ret)
+{
+	const char *host = strstr(text, "://");
+	size_t len = strlen(text);
+	bool http = !strncmp(text, "http://", 7), https = !strncmp(text, "https://", 8);
+
+	host = host ? host + 3 : text;
+	if ((host != text && !http && !https) || !*host || *host == '/' || *host == ':' || strpbrk(host, " \t\r\n?#@"))
+		return -EINVAL;
+	while (len && text[len - 1] == '/')
+		len--;
+	if (asprintf(ret, "%s%.*s", host == text ? "http://" : "", (int)len, text) == -1) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}

@@ -67,6 +67,10 @@ void http_cancel(struct http_call *call);
 /* Of a response, in on_done only; NULL: not there. Borrowed. */
 const char *http_header(const struct http_call *call, const char *name);
 
+/* A server as it is written: "127.0.0.1:8500", "https://consul.mesh:8501/" as "http://..." without a slash at the end;
+ * free() it. 0, -EINVAL, -ENOMEM. */
+int http_server_parse(const char *text, char **ret);
+
 /* @text as a part of a path or a query: everything but unreserved characters as %XX. free() it; NULL: no memory. */
 char *http_escape(const char *text);
 

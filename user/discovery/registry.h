@@ -94,6 +94,10 @@ struct provider {
 	int (*start)(struct lookup *l);
 	void (*stop)(struct lookup *l);
 
+	/* Keys of `register:` that say what is written and not where, besides weight and labels: NULL terminated, or
+	 * NULL. When only such ones change, the former announcement leaves (a->leave), and the next one writes over it.
+	 */
+	const char *const *said;
 	/* NULL: cannot be told of local endpoints. changed: a->up did. withdrawn: announcement_withdrawn(). */
 	int (*announce)(struct announcement *a);
 	void (*changed)(struct announcement *a);

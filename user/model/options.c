@@ -103,21 +103,41 @@ int options_copy(const struct options *from, struct options *ret)
 }
 
 /* Whatever the order they were written in. */
+static bool is_among(const char *key, const char *const *keys)
+{
+	for (; keys && *keys; keys++)
+		if (!strcmp(*keys, key))
+			return true;
+	return false;
+}
+
+static bool has_same(const struct option *o, const struct options *other)
+{
+	const struct option *same = find(other, o->key);
+	size_t nr = count(o->values);
+
+	if (!same || count(same->values) != nr)
+		return false;
+	for (size_t k = 0; k < nr; k++)
+		if (strcmp(o->values[k], same->values[k]))
+			return false;
+	return true;
+}
+
+bool options_equal_but(const struct options *a, const struct options *b, const char *const *but)
+{
+	for (size_t i = 0; i < a->nr; i++)
+		if (!is_among(a->at[i].key, but) && !has_same(&a->at[i], b))
+			return false;
+	for (size_t i = 0; i < b->nr; i++)
+		if (!is_among(b->at[i].key, but) && !find(a, b->at[i].key))
+			return false;
+	return true;
+}
+
 bool options_equal(const struct options *a, const struct options *b)
 {
-	if (a->nr != b->nr)
-		return false;
-	for (size_t i = 0; i < a->nr; i++) {
-		const struct option *other = find(b, a->at[i].key);
-		size_t nr = count(a->at[i].values);
-
-		if (!other || count(other->values) != nr)
-			return false;
-		for (size_t k = 0; k < nr; k++)
-			if (strcmp(a->at[i].values[k], other->values[k]))
-				return false;
-	}
-	return true;
+	return options_equal_but(a, b, NULL);
 }
 
 const char *options_text(const struct options *o, const char *key, const char *def)

@@ -24,6 +24,8 @@ void options_done(struct options *o);
 int options_add(struct options *o, const char *key, const char *value, unsigned line);
 int options_copy(const struct options *from, struct options *ret);    /* 0 or -ENOMEM */
 bool options_equal(const struct options *a, const struct options *b); /* but for lines */
+/* Nor do the keys count that @but names; NULL terminated, or NULL. */
+bool options_equal_but(const struct options *a, const struct options *b, const char *const *but);
 
 const struct option *options_find(const struct options *o, const char *key); /* NULL: not written */
 /* What was written for @key, or @def. Borrowed. */

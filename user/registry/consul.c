@@ -212,7 +212,7 @@ static int read_servers(struct consul *c)
 	if (!c->servers)
 		return -ENOMEM;
 	for (; c->nr_servers < nr; c->nr_servers++) {
-		int r = consul_server_parse(list[c->nr_servers], &c->servers[c->nr_servers]);
+		int r = http_server_parse(list[c->nr_servers], &c->servers[c->nr_servers]);
 
 		if (r == -EINVAL)
 			registry_failed(&c->r,
@@ -278,7 +278,10 @@ static void consul_close(struct registry *r)
 	uv_close((uv_handle_t *)&c->probe_timer, on_closed);
 }
 
+static const char *const said[] = { "tags", "ttl", "deregister-after", NULL };
+
 const struct provider provider_consul = {
+	.said = said,
 	.type = "consul",
 	.registry_size = sizeof(struct consul),
 	.lookup_size = sizeof(struct consul_lookup),

@@ -9,24 +9,6 @@
 #include "discovery/http.h"
 #include "registry/consul_text.h"
 
-int consul_server_parse(const char *text, char **ret)
-{
-	const char *host = strstr(text, "://");
-	size_t len = strlen(text);
-	bool http = !strncmp(text, "http://", 7), https = !strncmp(text, "https://", 8);
-
-	host = host ? host + 3 : text;
-	if ((host != text && !http && !https) || !*host || *host == '/' || *host == ':' || strpbrk(host, " \t\r\n?#@"))
-		return -EINVAL;
-	while (len && text[len - 1] == '/')
-		len--;
-	if (asprintf(ret, "%s%.*s", host == text ? "http://" : "", (int)len, text) == -1) {
-		*ret = NULL;
-		return -ENOMEM;
-	}
-	return 0;
-}
-
 /* ---- paths ---- */
 
 struct path {

@@ -9,9 +9,6 @@
 
 #include "discovery/found.h"
 
-/* "127.0.0.1:8500", "https://consul.mesh:8501/" as "http://..." without a slash at the end. 0, -EINVAL, -ENOMEM. */
-int consul_server_parse(const char *text, char **ret);
-
 /* NULL: not said. */
 struct consul_scope {
 	const char *datacenter, *namespace, *partition, *near;

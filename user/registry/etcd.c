@@ -276,7 +276,10 @@ static void etcd_close(struct registry *r)
 	uv_close((uv_handle_t *)&e->auth_timer, on_closed);
 }
 
+static const char *const said[] = { "ttl", NULL };
+
 const struct provider provider_etcd = {
+	.said = said,
 	.type = "etcd",
 	.registry_size = sizeof(struct etcd),
 	.lookup_size = sizeof(struct etcd_lookup),

@@ -4,5 +4,6 @@
 #include "registry/providers.h"
 
 const struct provider *const providers[] = {
-	&provider_dns, &provider_kubernetes, &provider_consul, &provider_etcd, &provider_zookeeper, NULL,
+	&provider_dns,	     &provider_kubernetes, &provider_consul, &provider_etcd,
+	&provider_zookeeper, &provider_eureka,	   NULL,
 };

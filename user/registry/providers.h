@@ -5,7 +5,8 @@
 
 #include "discovery/registry.h"
 
-extern const struct provider provider_dns, provider_kubernetes, provider_consul, provider_etcd, provider_zookeeper;
+extern const struct provider provider_dns, provider_kubernetes, provider_consul, provider_etcd, provider_zookeeper,
+	provider_eureka;
 
 extern const struct provider *const providers[]; /* NULL terminated */
 

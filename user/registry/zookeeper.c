@@ -35,7 +35,10 @@ static void zk_close(struct registry *r)
 	zk_doomed_close(z);
 }
 
+static const char *const said[] = { "haproxy-server-options", "ttl", NULL };
+
 const struct provider provider_zookeeper = {
+	.said = said,
 	.type = "zookeeper",
 	.registry_size = sizeof(struct zk),
 	.lookup_size = sizeof(struct zk_lookup),
