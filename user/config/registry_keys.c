@@ -105,9 +105,9 @@ const struct registry_type registry_types[] = {
 	    [USE_REGISTER] = KEYS(WANTED("application"), TEXT("id"), TEXT("vip"), TEXT("secure-vip"), TEXT("host-name"),
 				  DURATION("ttl", 1000, DAY_MS)) } },
 	{ "envoy",
-	  { [USE_REGISTRY] = KEYS(LIST("servers"), TLS, FILE_AT("path"), TEXT("node"), TEXT("cluster"),
+	  { [USE_REGISTRY] = KEYS(LIST("servers"), TLS, TOKEN, FILE_AT("path"), TEXT("node"), TEXT("cluster"),
 				  DURATION("refresh", 100, DAY_MS), BOOL("clusters")),
-	    [USE_SOURCE] = KEYS(WANTED("cluster"), FILE_AT("path")) } },
+	    [USE_SOURCE] = KEYS(WANTED("cluster"), FILE_AT("path"), BOOL("locality-weights")) } },
 	{ 0 },
 };
 

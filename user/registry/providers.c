@@ -5,5 +5,5 @@
 
 const struct provider *const providers[] = {
 	&provider_dns,	     &provider_kubernetes, &provider_consul, &provider_etcd,
-	&provider_zookeeper, &provider_eureka,	   NULL,
+	&provider_zookeeper, &provider_eureka,	   &provider_envoy,  NULL,
 };

@@ -6,7 +6,7 @@
 #include "discovery/registry.h"
 
 extern const struct provider provider_dns, provider_kubernetes, provider_consul, provider_etcd, provider_zookeeper,
-	provider_eureka;
+	provider_eureka, provider_envoy;
 
 extern const struct provider *const providers[]; /* NULL terminated */
 
