@@ -25,7 +25,10 @@ static json_t *build(struct reading *rd, int index, unsigned depth);
 
 static json_t *fail(struct reading *rd, const yaml_node_t *node, const char *what)
 {
-	snprintf(rd->why, rd->why_len, "line %zu: %s", node ? node->start_mark.line + 1 : 1, what);
+	if (node)
+		snprintf(rd->why, rd->why_len, "line %zu: %s", node->start_mark.line + 1, what);
+	else
+		snprintf(rd->why, rd->why_len, "%s", what);
 	return NULL;
 }
 
