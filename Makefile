@@ -97,9 +97,11 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libweft.a
 # Fuzzers: clang's own driver and coverage, everything they reach compiled with it.
 FUZZ_KUBE := $(filter-out user/registry/kube_access.c user/registry/kube_events.c user/registry/kube_publish.c \
 	user/registry/kube_stream.c,$(wildcard user/registry/kube_*.c))
+FUZZ_ENVOY := $(foreach f,json yaml endpoints answer cluster guard,user/registry/envoy_$(f).c)
 FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c) user/discovery/found.c user/health/grpc.c \
-	$(filter-out user/dns/responder%,$(wildcard user/dns/*.c)) $(FUZZ_KUBE) user/registry/consul_decode.c user/registry/base64.c \
-	user/registry/etcd_decode.c user/registry/instance_json.c user/registry/zookeeper_decode.c user/registry/zookeeper_children.c
+	$(filter-out user/dns/responder%,$(wildcard user/dns/*.c)) $(FUZZ_KUBE) $(FUZZ_ENVOY) user/registry/consul_decode.c user/registry/base64.c \
+	user/registry/etcd_decode.c user/registry/instance_json.c user/registry/zookeeper_decode.c user/registry/zookeeper_children.c \
+	user/registry/eureka_table.c user/registry/eureka_read.c
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB) $(O)/.flags
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)

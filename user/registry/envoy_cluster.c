@@ -184,7 +184,9 @@ static void take_slow_start(const json_t *cluster, struct service *s, struct env
 		envoy_odd_say(odd, "slow_start_config makes no sense");
 		return;
 	}
-	s->slow_start_ms = !window ? 0 : window < WINDOW_MIN_MS ? WINDOW_MIN_MS : window > DAY_MS ? DAY_MS : window;
+	if (!window)
+		return;
+	s->slow_start_ms = window < WINDOW_MIN_MS ? WINDOW_MIN_MS : window > DAY_MS ? DAY_MS : window;
 	s->slow_start_percent = (uint8_t)fmax(1, fmin(99, percent));
 }
 

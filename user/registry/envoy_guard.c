@@ -15,6 +15,7 @@
 #define DAY_MS	    (24u * 3600 * 1000)
 #define HOUR_MS	    (3600u * 1000)
 #define PATH_MOST   1024
+#define CA_MOST	    4000
 #define NAME_MOST   253
 #define STREAK_MOST 1000000u
 
@@ -117,34 +118,40 @@ static uint32_t streak(const json_t *o, bool split, struct envoy_odd *odd)
 	return least;
 }
 
+static void take_rate(const json_t *o, bool split, struct ejection *e, struct envoy_odd *odd)
+{
+	uint32_t hosts = number(o, "success_rate_minimum_hosts", 5, odd);
+
+	if (!enforces(o, split ? "enforcing_local_origin_success_rate" : "enforcing_success_rate", 100, odd) || !hosts)
+		return;
+	e->rate_endpoints = clamp(hosts, 2, WEFT_ENDPOINTS_PER_SERVICE);
+	e->rate_volume = clamp(number(o, "success_rate_request_volume", 100, odd), 1, 1000000);
+	e->rate_stdev = clamp(number(o, "success_rate_stdev_factor", 1900, odd), 1, 10000);
+}
+
 void envoy_take_ejection(const json_t *cluster, struct service *s, struct envoy_odd *odd)
 {
 	const json_t *o = envoy_get(cluster, "outlier_detection");
-	struct ejection *e = &s->ejection;
-	uint32_t max, hosts;
+	struct ejection e;
 	bool split;
 
-	e->on = o && s->proto == IPPROTO_TCP;
-	if (!o)
+	s->ejection.on = false;
+	if (!o || s->proto != IPPROTO_TCP)
 		return;
+	ejection_init(&e);
 	if (envoy_bool(o, "split_external_local_origin_errors", false, &split))
 		envoy_odd_say(odd, "split_external_local_origin_errors is no truth");
-	e->failures = streak(o, split, odd);
-	e->failures = e->failures > STREAK_MOST ? STREAK_MOST : e->failures;
-	e->interval_ms = clamp(ms(o, "interval", 10000, odd), 100, HOUR_MS);
-	e->base_ms = clamp(ms(o, "base_ejection_time", 30000, odd), 1, DAY_MS);
-	max = ms(o, "max_ejection_time", 300000, odd);
-	e->max_ms = clamp(max, e->base_ms, DAY_MS);
-	e->percent = (uint8_t)clamp(number(o, "max_ejection_percent", 10, odd), 1, 100);
-	hosts = number(o, "success_rate_minimum_hosts", 5, odd);
-	if (!enforces(o, split ? "enforcing_local_origin_success_rate" : "enforcing_success_rate", 100, odd))
-		hosts = 0;
-	e->rate_endpoints = hosts ? clamp(hosts, 2, WEFT_ENDPOINTS_PER_SERVICE) : 0;
-	e->rate_volume = clamp(number(o, "success_rate_request_volume", 100, odd), 1, 1000000);
-	e->rate_stdev = clamp(number(o, "success_rate_stdev_factor", 1900, odd), 1, 10000);
+	e.failures = streak(o, split, odd);
+	e.failures = e.failures > STREAK_MOST ? STREAK_MOST : e.failures;
+	e.interval_ms = clamp(ms(o, "interval", 10000, odd), 100, HOUR_MS);
+	e.base_ms = clamp(ms(o, "base_ejection_time", 30000, odd), 1, DAY_MS);
+	e.max_ms = clamp(ms(o, "max_ejection_time", 300000, odd), e.base_ms, DAY_MS);
+	e.percent = (uint8_t)clamp(number(o, "max_ejection_percent", 10, odd), 1, 100);
+	take_rate(o, split, &e, odd);
 	if (number(o, split ? "enforcing_failure_percentage_local_origin" : "enforcing_failure_percentage", 0, odd))
 		envoy_odd_say(odd, "failure_percentage has no counterpart");
-	e->on &= e->failures || e->rate_endpoints;
+	if (e.failures || e.rate_endpoints)
+		s->ejection = e;
 }
 
 /* ---- health checks ---- */
@@ -165,8 +172,22 @@ static bool is_plain(const char *text)
 	return true;
 }
 
+/* As weft.yaml has it: a name without a port. */
+static bool is_host(const char *text)
+{
+	return text &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(text);
+}
+
+static int take_host(const char *text, struct health_check *c, struct envoy_odd *odd)
+{
+	if (text && !is_host(text))
+		envoy_odd_say(odd, "a health check's host is no name");
+	return is_host(text) ? copy(text, NAME_MOST, &c->host) : 0;
+}
+
 /* The cluster's own TLS is what its HTTP checks use. */
-static int take_tls(const json_t *cluster, struct health_check *c)
+static int take_tls(const json_t *cluster, struct health_check *c, struct envoy_odd *odd)
 {
 	const json_t *socket = envoy_get(cluster, "transport_socket");
 	const json_t *context = envoy_get(socket, "typed_config");
@@ -174,15 +195,16 @@ static int take_tls(const json_t *cluster, struct health_check *c)
 	const char *ca = envoy_text(envoy_get(envoy_get(common, "validation_context"), "trusted_ca"), "filename");
 	const char *name = envoy_text(context, "sni");
 
-	if (!socket || !envoy_is_a(context, "UpstreamTlsContext"))
+	if (!socket || !envoy_is_a(context, "UpstreamTlsContext") || c->type == HEALTH_TCP)
 		return 0;
 	if (c->type == HEALTH_HTTP)
 		c->type = HEALTH_HTTPS;
 	c->tls = c->type == HEALTH_GRPC;
-	c->tls_verify = ca && *ca == '/'; /* Envoy checks nothing without authorities, either */
-	if (c->tls_verify && copy(ca, 4095, &c->ca_file))
+	c->tls_verify = ca && *ca == '/' && is_plain(ca) &&
+			strlen(ca) <= CA_MOST; /* Envoy checks nothing without authorities, either */
+	if (c->tls_verify && copy(ca, CA_MOST, &c->ca_file))
 		return -ENOMEM;
-	return c->host || !is_plain(name) ? 0 : copy(name, NAME_MOST, &c->host);
+	return c->host ? 0 : take_host(name, c, odd);
 }
 
 static int take_http(const json_t *http, struct health_check *c, struct envoy_odd *odd)
@@ -198,21 +220,21 @@ static int take_http(const json_t *http, struct health_check *c, struct envoy_od
 		envoy_odd_say(odd, "a health check's \"receive\" has no counterpart");
 	c->status_min = (uint16_t)clamp(first, 100, 599);
 	c->status_max = (uint16_t)clamp(behind ? behind - 1 : 0, c->status_min, 599);
-	if (path && (*path != '/' || !is_plain(path)))
+	if (path && (*path != '/' || !is_plain(path) || strlen(path) > PATH_MOST)) {
+		envoy_odd_say(odd, "a health check's path is none");
 		path = NULL;
-	if (copy(path, PATH_MOST, &c->path))
-		return -ENOMEM;
-	return is_plain(host) ? copy(host, NAME_MOST, &c->host) : 0;
+	}
+	return copy(path ? path : "/", PATH_MOST, &c->path) ? -ENOMEM : take_host(host, c, odd);
 }
 
-static int take_grpc(const json_t *grpc, struct health_check *c)
+static int take_grpc(const json_t *grpc, struct health_check *c, struct envoy_odd *odd)
 {
 	const char *service = envoy_text(grpc, "service_name"), *host = envoy_text(grpc, "authority");
 
 	c->type = HEALTH_GRPC;
 	if (is_plain(service) && copy(service, NAME_MOST, &c->grpc_service))
 		return -ENOMEM;
-	return is_plain(host) ? copy(host, NAME_MOST, &c->host) : 0;
+	return take_host(host, c, odd);
 }
 
 static int take_one(const json_t *check, struct health_check *c, struct envoy_odd *odd)
@@ -233,7 +255,7 @@ static int take_one(const json_t *check, struct health_check *c, struct envoy_od
 	if (envoy_get(check, "http_health_check"))
 		return take_http(envoy_get(check, "http_health_check"), c, odd);
 	if (envoy_get(check, "grpc_health_check"))
-		return take_grpc(envoy_get(check, "grpc_health_check"), c);
+		return take_grpc(envoy_get(check, "grpc_health_check"), c, odd);
 	c->type = HEALTH_TCP;
 	if (envoy_get(envoy_get(check, "tcp_health_check"), "send") ||
 	    envoy_get(envoy_get(check, "tcp_health_check"), "receive"))
@@ -267,5 +289,5 @@ int envoy_take_check(const json_t *cluster, struct service *s, struct envoy_odd 
 		return 0;
 	}
 	r = take_one(first, &s->check, odd);
-	return r ? r : take_tls(cluster, &s->check);
+	return r ? r : take_tls(cluster, &s->check, odd);
 }
