@@ -15,11 +15,12 @@ struct eureka {
 	uint32_t timeout_ms, backoff_ms, refresh_ms;
 
 	struct eureka_table table;
-	bool known;	  /* the table holds an answer */
-	bool want_all;	  /* not only what has changed */
-	bool no_deltas;	  /* they are switched off, here or there */
-	uint64_t good_ms; /* of the last answer */
-	unsigned misses;  /* full answers in a row that deltas did not lead to */
+	bool known;	     /* the table holds an answer */
+	bool want_all;	     /* not only what has changed */
+	bool no_deltas;	     /* they are not wanted */
+	uint64_t without_ms; /* the server has none; ask for everything until then */
+	uint64_t good_ms;    /* of the last answer */
+	unsigned misses;     /* full answers in a row that deltas did not lead to */
 	struct http_call *call;
 	bool asked_all;
 	uv_timer_t timer; /* until the next question */

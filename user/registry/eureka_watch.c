@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "registry/eureka.h"
 
+#define WITHOUT_MS     600000 /* until it is tried again whether there are lists of changes */
 #define DELTAS_LAST_MS 150000 /* a server keeps changes for 180 s */
 
 static void ask(struct eureka *e);
@@ -135,7 +136,7 @@ static void on_answer(void *ctx, const struct http_response *res)
 	if (!res->error && !e->asked_all && (res->status == 403 || res->status == 404)) {
 		log_msg(LOG_L_INFO, "registry %s: no list of changes (status %ld); asking for everything each time",
 			e->r.name, res->status);
-		e->no_deltas = true;
+		e->without_ms = uv_now(e->r.loop) + WITHOUT_MS;
 		ask(e);
 		return;
 	}
@@ -146,7 +147,7 @@ static void on_answer(void *ctx, const struct http_response *res)
 static void ask(struct eureka *e)
 {
 	uint64_t now = uv_now(e->r.loop);
-	bool all = !e->known || e->want_all || e->no_deltas || now - e->good_ms > DELTAS_LAST_MS;
+	bool all = !e->known || e->want_all || e->no_deltas || now < e->without_ms || now - e->good_ms > DELTAS_LAST_MS;
 	_cleanup_(freep) char *path = eureka_apps_path(!all, options_text(e->r.options, "region", NULL));
 	char why[256] = "no memory";
 	uint32_t wait;

@@ -7,6 +7,8 @@
 
 #include "registry/kube_object.h"
 
+#define LABEL_MOST 63 /* of a namespace: it is a label of the DNS */
+
 void kube_odd_say(const struct kube_odd *odd, const char *fmt, ...)
 {
 	char text[512];
@@ -58,7 +60,7 @@ int kube_id_decode(const json_t *object, struct kube_id *ret)
 
 	ret->namespace = kube_text(meta, "namespace");
 	ret->name = kube_text(meta, "name");
-	return is_name(ret->namespace) && is_name(ret->name) ? 0 : -EBADMSG;
+	return is_name(ret->namespace) && is_name(ret->name) && strlen(ret->namespace) <= LABEL_MOST ? 0 : -EBADMSG;
 }
 
 static uint8_t protocol(const json_t *port)
