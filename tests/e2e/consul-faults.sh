@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 for tool in python3 curl jq; do command -v $tool >/dev/null || skip "$tool is missing"; done
 . "$TOP/tests/fakes/consul.sh"
+. "$TOP/tests/fakes/faults.sh"
 
 [ -z "$REAL" ] || skip "only a fake fails as it is told"
 export WEFT_LOG=debug # of many failures in a row some are said there only
@@ -22,27 +23,6 @@ conf() # SERVERS WAIT
 	END
 }
 
-now() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
-ticks() { awk '{ print ($14 + $15) * 10 }' "/proc/$AGENT/stat"; }
-web_is() { endpoints_are web "$@"; }
-log_lines() { grep -c "$1" "$DIR/agent.log" || true; }
-
-# Endpoints stay for SECONDS while something is wrong; the agent rests.
-holds() # SECONDS WHAT
-{
-	local end cpu start list
-
-	start=$(now) end=$((start + $1 * 1000)) cpu=$(ticks)
-	while (($(now) < end)); do
-		list=$(weft endpoint list web -o json 2>&1) || fail "$2: endpoint list: $list"
-		assert_eq "$(jq -r '[.[] | select(.state != "draining") | .endpoint] | join(" ")' <<<"$list")" "$KEPT" "$2: endpoints"
-		sleep 0.1
-	done
-	cpu=$(($(ticks) - cpu))
-	((cpu * 10 <= $(now) - start)) || fail "$2: the agent used $cpu ms of a CPU in $(($(now) - start)) ms"
-	assert_eq "$(failures 10.96.0.2:80 5)" 0 "$2: connects"
-	CPU="$cpu ms of CPU in $1 s"
-}
 
 # After what was wrong is over: how long until a new instance is seen.
 recovers() # WHAT

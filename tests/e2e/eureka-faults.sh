@@ -3,6 +3,7 @@
 # Whatever goes wrong with Eureka takes no endpoint away, costs no CPU, makes no storm, and is over soon after it is over. With the fake.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/fakes/eureka.sh"
+. "$TOP/tests/fakes/faults.sh"
 [ -z "$REAL" ] || skip "only a fake fails as it is told"
 
 conf() # [MORE KEYS OF THE REGISTRY]
@@ -19,28 +20,7 @@ conf() # [MORE KEYS OF THE REGISTRY]
 	END
 }
 
-now() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
-ticks() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/$AGENT/stat"; }
-web_is() { endpoints_are web "$@"; }
-log_has() { grep -q "$1" "$DIR/agent.log"; }
 asked() { in_ns "$PLACE" curl -sf -m 5 "http://$CONTROL/stats" | jq ".[\"$1\"] // 0"; }
-
-# Endpoints stay for SECONDS while something is wrong; the agent rests.
-holds() # SECONDS WHAT
-{
-	local end cpu start list
-
-	start=$(now) end=$((start + $1 * 1000)) cpu=$(ticks)
-	while (($(now) < end)); do
-		list=$(weft endpoint list web -o json 2>&1) || fail "$2: endpoint list: $list"
-		assert_eq "$(jq -r '[.[] | select(.state != "draining") | .endpoint] | join(" ")' <<<"$list")" "$KEPT" "$2: endpoints"
-		sleep 0.1
-	done
-	cpu=$(($(ticks) - cpu))
-	((cpu * 10 <= $(now) - start)) || fail "$2: the agent used $cpu ms of a CPU in $(($(now) - start)) ms"
-	assert_eq "$(failures 10.96.0.2:80 5)" 0 "$2: connects"
-	CPU="$cpu ms of CPU in $1 s"
-}
 
 # After what was wrong is over: how long until a new instance is seen.
 recovers() # WHAT

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "discovery/http.h"
 #include "model/service.h"
 #include "registry/consul_decode.h"
 #include "registry/consul_text.h"

@@ -79,7 +79,7 @@ int consul_ask(struct consul *c, const struct consul_ask *a, struct http_call **
 		headers[nr++] = token;
 	if (a->body)
 		headers[nr++] = "Content-Type: application/json";
-	if (!a->path || asprintf(&url, "%s%s", c->servers[a->server], a->path) == -1) {
+	if (!a->path || asprintf(&url, "%s%s", c->servers.at[a->server], a->path) == -1) {
 		url = NULL;
 		r = -ENOMEM;
 	} else {
@@ -89,7 +89,7 @@ int consul_ask(struct consul *c, const struct consul_ask *a, struct http_call **
 	if (token)
 		explicit_bzero(token, strlen(token));
 	if (r)
-		snprintf(why, why_len, "%s cannot be asked: %s", c->servers[a->server], log_strerror(r));
+		snprintf(why, why_len, "%s cannot be asked: %s", c->servers.at[a->server], log_strerror(r));
 	return r;
 }
 
@@ -116,7 +116,7 @@ static const char *transport(const struct http_response *res)
 
 void consul_why(const struct consul *c, size_t server, const struct http_response *res, char *ret, size_t len)
 {
-	const char *name = c->nr_servers > 1 ? "no server answers; the last one" : c->servers[server];
+	const char *name = c->servers.nr > 1 ? "no server answers; the last one" : c->servers.at[server];
 	const char *how = transport(res);
 	char reason[200];
 
@@ -134,7 +134,7 @@ void consul_why(const struct consul *c, size_t server, const struct http_respons
 void consul_leave(struct consul *c, size_t server)
 {
 	if (c->current == server)
-		c->current = (server + 1) % c->nr_servers;
+		c->current = (server + 1) % c->servers.nr;
 }
 
 /* ---- probing ---- */
@@ -163,7 +163,7 @@ static void on_probed(void *ctx, const struct http_response *res)
 		consul_why(c, c->probed, res, why, sizeof(why));
 		registry_failed(&c->r, "%s", why);
 		consul_leave(c, c->probed);
-		if (c->nr_servers > 1)
+		if (c->servers.nr > 1)
 			consul_watch_abandon(c, c->probed, why);
 		c->silent = 0;
 	}
@@ -194,50 +194,21 @@ static void probe_again(struct consul *c, uint32_t ms)
 
 /* ---- the registry ---- */
 
-static void servers_free(struct consul *c)
-{
-	for (size_t i = 0; i < c->nr_servers; i++)
-		free(c->servers[i]);
-	free(c->servers);
-}
-
-static int read_servers(struct consul *c)
-{
-	char *const *list = options_list(c->r.options, "servers");
-	size_t nr = 0;
-
-	while (list[nr])
-		nr++;
-	c->servers = calloc(nr ? nr : 1, sizeof(*c->servers));
-	if (!c->servers)
-		return -ENOMEM;
-	for (; c->nr_servers < nr; c->nr_servers++) {
-		int r = http_server_parse(list[c->nr_servers], &c->servers[c->nr_servers]);
-
-		if (r == -EINVAL)
-			registry_failed(&c->r,
-					"\"%s\" is no server: write \"http://host:port\" or \"https://host:port\"",
-					list[c->nr_servers]);
-		if (r)
-			return r;
-	}
-	if (nr)
-		return 0;
-	registry_failed(&c->r, "no server is written");
-	return -EINVAL;
-}
-
 static int consul_open(struct registry *r)
 {
 	struct consul *c = (struct consul *)r;
 	const struct options *o = r->options;
 	uint32_t reads = options_number(o, "reads-per-second", PER_SECOND);
-	int error = read_servers(c);
+	int error = http_servers_read(r, http_server_parse, "\"http://host:port\" or \"https://host:port\"",
+				      &c->servers);
 
-	if (error) {
-		servers_free(c);
-		return error;
+	if (!error && !c->servers.nr) {
+		registry_failed(r, "no server is written");
+		http_servers_done(&c->servers);
+		error = -EINVAL;
 	}
+	if (error)
+		return error;
 	http_tls_from(o, &c->tls);
 	c->scope = (struct consul_scope){ .datacenter = options_text(o, "datacenter", NULL),
 					  .namespace = options_text(o, "namespace", NULL),
@@ -264,7 +235,7 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--c->closing)
 		return;
-	servers_free(c);
+	http_servers_done(&c->servers);
 	registry_closed(&c->r);
 }
 

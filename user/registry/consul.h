@@ -6,6 +6,7 @@
 #include "discovery/registry.h"
 #include "registry/consul_decode.h"
 #include "registry/consul_text.h"
+#include "registry/servers.h"
 
 struct consul_lookup {
 	struct lookup l;
@@ -41,8 +42,8 @@ struct consul_announcement {
 
 struct consul {
 	struct registry r;
-	char **servers;
-	size_t nr_servers, current; /* current: the one that answered last, or is tried next */
+	struct http_servers servers;
+	size_t current; /* current: the one that answered last, or is tried next */
 	struct http_tls tls;
 	struct consul_scope scope;
 	uint32_t timeout_ms, wait_ms, backoff_ms;

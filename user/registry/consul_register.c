@@ -61,8 +61,8 @@ static void fail(struct consul_announcement *x, const char *why)
 	announcement_failed(&x->a, "%s", why);
 	x->failing_ms = x->failing_ms ? x->failing_ms : now;
 	/* It belongs to one agent. By now that one calls it critical, and so does everybody if the agent is dead. */
-	if (c->nr_servers > 1 && now - x->failing_ms > x->entry.ttl_ms) {
-		x->server = (x->server + 1) % c->nr_servers;
+	if (c->servers.nr > 1 && now - x->failing_ms > x->entry.ttl_ms) {
+		x->server = (x->server + 1) % c->servers.nr;
 		x->known = false;
 		x->failing_ms = now;
 	}

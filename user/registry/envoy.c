@@ -59,7 +59,7 @@ static int envoy_start(struct lookup *l)
 	const char *path = options_text(l->options, "path", NULL);
 	const char *port = options_text(l->options, "port", "0");
 
-	if (!path && !e->nr_servers) {
+	if (!path && !e->servers.nr) {
 		lookup_failed(l, "neither has registry %s \"servers\", nor the source a \"path\"", e->r.name);
 		return -EINVAL;
 	}
@@ -91,36 +91,6 @@ static bool yields_services(const struct registry *r)
 	return options_bool(r->options, "clusters", options_find(r->options, "path") != NULL);
 }
 
-static void servers_free(struct envoy *e)
-{
-	for (size_t i = 0; i < e->nr_servers; i++)
-		free(e->servers[i]);
-	free(e->servers);
-}
-
-static int read_servers(struct envoy *e)
-{
-	char *const *list = options_list(e->r.options, "servers");
-	size_t nr = 0;
-
-	while (list[nr])
-		nr++;
-	e->servers = calloc(nr + 1, sizeof(*e->servers));
-	if (!e->servers)
-		return -ENOMEM;
-	for (; e->nr_servers < nr; e->nr_servers++) {
-		int r = http_server_parse(list[e->nr_servers], &e->servers[e->nr_servers]);
-
-		if (r == -EINVAL)
-			registry_failed(&e->r,
-					"\"%s\" is no server: write \"http://host:port\" or \"https://host:port\"",
-					list[e->nr_servers]);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
 static int begin_clusters(struct envoy *e)
 {
 	const char *path = options_text(e->r.options, "path", NULL);
@@ -140,14 +110,15 @@ static int envoy_open(struct registry *r)
 {
 	struct envoy *e = (struct envoy *)r;
 	const struct options *o = r->options;
-	int error = read_servers(e);
+	int error = http_servers_read(r, http_server_parse, "\"http://host:port\" or \"https://host:port\"",
+				      &e->servers);
 
-	if (!error && yields_services(r) && !e->nr_servers && !options_find(o, "path")) {
+	if (!error && yields_services(r) && !e->servers.nr && !options_find(o, "path")) {
 		registry_failed(r, "\"clusters\" needs \"servers\" to ask, or a \"path\" to a file");
 		error = -EINVAL;
 	}
 	if (error) {
-		servers_free(e);
+		http_servers_done(&e->servers);
 		return error;
 	}
 	http_tls_from(o, &e->tls);
@@ -175,7 +146,7 @@ void envoy_handle_closed(struct envoy *e)
 {
 	if (--e->handles)
 		return;
-	servers_free(e);
+	http_servers_done(&e->servers);
 	envoy_names_done(e);
 	registry_closed(&e->r);
 }

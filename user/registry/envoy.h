@@ -6,6 +6,7 @@
 #include "discovery/hosts.h"
 #include "discovery/registry.h"
 #include "discovery/stamp.h"
+#include "registry/servers.h"
 #include "registry/envoy_cluster.h"
 #include "registry/envoy_decode.h"
 
@@ -90,8 +91,8 @@ struct envoy_entry {
 
 struct envoy {
 	struct registry r;
-	char **servers;
-	size_t nr_servers, current;
+	struct http_servers servers;
+	size_t current;
 	struct http_tls tls;
 	uint32_t timeout_ms, refresh_ms, backoff_ms;
 	const char *node, *cluster; /* who we are */

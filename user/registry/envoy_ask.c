@@ -149,14 +149,15 @@ static int post(struct envoy_question *q, char *why, size_t why_len)
 	if (r)
 		return r;
 	headers[2] = token;
-	if (asprintf(&url, "%s/v3/discovery:%s", e->servers[q->server], q->clusters ? "clusters" : "endpoints") < 0) {
+	if (asprintf(&url, "%s/v3/discovery:%s", e->servers.at[q->server], q->clusters ? "clusters" : "endpoints") <
+	    0) {
 		url = NULL;
 		return -ENOMEM;
 	}
 	http.url = url;
 	r = http_start(e->r.http, &http, &q->call);
 	if (r)
-		snprintf(why, why_len, "%s cannot be asked: %s", e->servers[q->server], log_strerror(r));
+		snprintf(why, why_len, "%s cannot be asked: %s", e->servers.at[q->server], log_strerror(r));
 	if (token)
 		explicit_bzero(token, strlen(token));
 	return r;
@@ -175,7 +176,7 @@ static void fail(struct envoy_question *q, const char *why)
 	forget_version(q);
 	registry_failed(&q->e->r, "%s", why);
 	if (q->e->current == q->server)
-		q->e->current = (q->server + 1) % q->e->nr_servers;
+		q->e->current = (q->server + 1) % q->e->servers.nr;
 	ask_in(q, backoff_next(&q->backoff));
 }
 
@@ -223,7 +224,7 @@ static void pump(struct envoy *e)
 static void say_why(const struct envoy_question *q, const struct http_response *res, char *ret, size_t len)
 {
 	const struct envoy *e = q->e;
-	const char *name = e->nr_servers > 1 ? "no server answers; the last one" : e->servers[q->server];
+	const char *name = e->servers.nr > 1 ? "no server answers; the last one" : e->servers.at[q->server];
 	char reason[REASON_MOST + 1];
 	size_t n = 0;
 
@@ -269,8 +270,8 @@ static void refuse(struct envoy_question *q, const char *nonce, const char *why)
 	struct envoy *e = q->e;
 	char sentence[256];
 
-	snprintf(sentence, sizeof(sentence), "%s: its answer makes no sense: %s", e->servers[q->server], why);
-	if (e->nr_servers > 1) {
+	snprintf(sentence, sizeof(sentence), "%s: its answer makes no sense: %s", e->servers.at[q->server], why);
+	if (e->servers.nr > 1) {
 		fail(q, sentence);
 		return;
 	}

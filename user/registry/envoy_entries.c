@@ -146,7 +146,7 @@ static void want(struct envoy_entry *x)
 {
 	x->want.answer = on_answer;
 	x->want.failed = on_failed;
-	if (!x->c.eds_path && !x->e->nr_servers) {
+	if (!x->c.eds_path && !x->e->servers.nr) {
 		registry_odd(&x->e->r, "cluster %s: no server is written to ask for its endpoints", x->key);
 		envoy_entry_settle(x);
 		return;

@@ -17,17 +17,6 @@
 #define READS	     10
 #define PING_MS	     5000
 
-static char *server_url(const char *text)
-{
-	bool full = !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8);
-	size_t len = strlen(text);
-	char *url;
-
-	while (len && text[len - 1] == '/')
-		len--;
-	return asprintf(&url, "%s%.*s", full ? "" : "http://", (int)len, text) < 0 ? NULL : url;
-}
-
 /* Everybody begins anew, spread a little. */
 static void restart_all(struct etcd *e, uint32_t ms)
 {
@@ -39,7 +28,7 @@ static void restart_all(struct etcd *e, uint32_t ms)
 
 void etcd_next_server(struct etcd *e)
 {
-	e->current = (e->current + 1) % e->nr_servers;
+	e->current = (e->current + 1) % e->servers.nr;
 }
 
 /* ---- authentication ---- */
@@ -69,13 +58,13 @@ static void on_auth(void *ctx, const struct http_response *res)
 
 	e->auth = NULL;
 	if (res->error) {
-		registry_failed(&e->r, "%s: %s", e->servers[e->current], res->text);
+		registry_failed(&e->r, "%s: %s", e->servers.at[e->current], res->text);
 		etcd_next_server(e);
 		auth_again(e);
 		return;
 	}
 	if (res->status != 200 || !etcd_text(res->body, res->body_len, "token", token, sizeof(token)) || !*token) {
-		registry_failed(&e->r, "%s does not take the user and password (status %ld)", e->servers[e->current],
+		registry_failed(&e->r, "%s does not take the user and password (status %ld)", e->servers.at[e->current],
 				res->status);
 		auth_again(e);
 		return;
@@ -107,7 +96,7 @@ static int authenticate(struct etcd *e)
 		return 0;
 	}
 	body = etcd_auth_body(user, secret ? secret : options_text(e->r.options, "password", ""));
-	if (!body || asprintf(&url, "%s/v3/auth/authenticate", e->servers[e->current]) < 0)
+	if (!body || asprintf(&url, "%s/v3/auth/authenticate", e->servers.at[e->current]) < 0)
 		return -ENOMEM;
 	q.url = url;
 	q.body = body;
@@ -143,7 +132,7 @@ int etcd_ask(struct etcd *e, struct etcd_request *q, struct http_call **ret)
 		r = authenticate(e);
 		return r ? r : -EAGAIN;
 	}
-	if (!body || asprintf(&url, "%s%s", e->servers[e->current], q->path) < 0)
+	if (!body || asprintf(&url, "%s%s", e->servers.at[e->current], q->path) < 0)
 		return -ENOMEM;
 	headers[1] = e->token_header;
 	h.url = url;
@@ -161,11 +150,12 @@ bool etcd_good(struct etcd *e, const struct http_response *res, char *text, size
 	if (!res->error && res->status == 200)
 		return true;
 	if (res->error) {
-		snprintf(text, len, "%s: %s", e->servers[e->current], res->text);
+		snprintf(text, len, "%s: %s", e->servers.at[e->current], res->text);
 		return false;
 	}
 	etcd_text(res->body, res->body_len, "error", said, sizeof(said));
-	snprintf(text, len, "%s answers status %ld%s%s", e->servers[e->current], res->status, *said ? ": " : "", said);
+	snprintf(text, len, "%s answers status %ld%s%s", e->servers.at[e->current], res->status, *said ? ": " : "",
+		 said);
 	if (res->status == 401 || strstr(said, "auth"))
 		drop_token(e);
 	return false;
@@ -185,7 +175,7 @@ static void on_ping(void *ctx, const struct http_response *res)
 		registry_heard(&e->r);
 		return;
 	}
-	registry_failed(&e->r, "%s: %s", e->servers[e->current], res->text);
+	registry_failed(&e->r, "%s: %s", e->servers.at[e->current], res->text);
 	etcd_next_server(e);
 	restart_all(e, 100);
 }
@@ -197,7 +187,7 @@ static void on_ping_time(uv_timer_t *timer)
 	_cleanup_(freep) char *url = NULL;
 	struct http_request q = { .tls = &e->tls, .total_ms = e->timeout_ms, .on_done = on_ping, .ctx = e };
 
-	if (asprintf(&url, "%s/version", e->servers[e->current]) < 0 || e->ping)
+	if (asprintf(&url, "%s/version", e->servers.at[e->current]) < 0 || e->ping)
 		return;
 	q.url = url;
 	if (http_start(e->r.http, &q, &e->ping))
@@ -206,28 +196,9 @@ static void on_ping_time(uv_timer_t *timer)
 
 /* ---- from beginning to end ---- */
 
-static int set_servers(struct etcd *e)
-{
-	char *const *list = options_list(e->r.options, "servers");
-
-	while (list[e->nr_servers])
-		e->nr_servers++;
-	e->servers = calloc(e->nr_servers, sizeof(char *));
-	if (!e->servers)
-		return -ENOMEM;
-	for (size_t i = 0; i < e->nr_servers; i++) {
-		e->servers[i] = server_url(list[i]);
-		if (!e->servers[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 static void free_texts(struct etcd *e)
 {
-	for (size_t i = 0; e->servers && i < e->nr_servers; i++)
-		free(e->servers[i]);
-	free(e->servers);
+	http_servers_done(&e->servers);
 	drop_token(e);
 }
 
@@ -235,14 +206,14 @@ static int etcd_open(struct registry *r)
 {
 	struct etcd *e = (struct etcd *)r;
 	uint32_t reads = options_number(r->options, "reads-per-second", READS);
+	int error;
 
 	e->timeout_ms = options_ms(r->options, "timeout", TIMEOUT_MS);
 	e->backoff_ms = options_ms(r->options, "backoff-max", BACKOFF_MOST);
 	http_tls_from(r->options, &e->tls);
-	if (set_servers(e)) {
-		free_texts(e);
-		return -ENOMEM;
-	}
+	error = http_servers_read(r, http_server_parse, "\"http://host:port\" or \"https://host:port\"", &e->servers);
+	if (error)
+		return error;
 	pace_init(&e->pace, reads, reads, uv_now(r->loop));
 	e->auth_backoff = (struct backoff){ .first_ms = 200, .most_ms = e->backoff_ms };
 	uv_timer_init(r->loop, &e->ping_timer);

@@ -5,13 +5,14 @@
 
 #include "discovery/registry.h"
 #include "registry/etcd_decode.h"
+#include "registry/servers.h"
 
 struct etcd_call;
 
 struct etcd {
 	struct registry r;
-	char **servers; /* "http://127.0.0.1:2379" */
-	size_t nr_servers, current;
+	struct http_servers servers; /* "http://127.0.0.1:2379" */
+	size_t current;
 	struct http_tls tls;
 	uint32_t timeout_ms, backoff_ms;
 	struct pace pace;

@@ -41,7 +41,7 @@ int eureka_ask(struct eureka *e, const struct eureka_ask *a, struct http_call **
 		snprintf(why, why_len, "password-file %s cannot be read: %s", file, log_strerror(r));
 		return r;
 	}
-	if (a->path && asprintf(&url, "%s%s", e->servers[a->server], a->path) != -1) {
+	if (a->path && asprintf(&url, "%s%s", e->servers.at[a->server], a->path) != -1) {
 		q.url = url;
 		r = http_start(e->r.http, &q, ret);
 	} else {
@@ -50,13 +50,13 @@ int eureka_ask(struct eureka *e, const struct eureka_ask *a, struct http_call **
 	if (secret)
 		explicit_bzero(secret, strlen(secret));
 	if (r)
-		snprintf(why, why_len, "%s cannot be asked: %s", e->servers[a->server], log_strerror(r));
+		snprintf(why, why_len, "%s cannot be asked: %s", e->servers.at[a->server], log_strerror(r));
 	return r;
 }
 
 void eureka_why(const struct eureka *e, size_t server, const struct http_response *res, char *ret, size_t len)
 {
-	const char *name = e->nr_servers > 1 ? "no server answers; the last one" : e->servers[server];
+	const char *name = e->servers.nr > 1 ? "no server answers; the last one" : e->servers.at[server];
 
 	if (res->error)
 		snprintf(ret, len, "%s: %s", name, res->text);
@@ -70,49 +70,20 @@ void eureka_why(const struct eureka *e, size_t server, const struct http_respons
 
 /* ---- from beginning to end ---- */
 
-static void free_servers(struct eureka *e)
-{
-	for (size_t i = 0; i < e->nr_servers; i++)
-		free(e->servers[i]);
-	free(e->servers);
-}
-
-static int read_servers(struct eureka *e)
-{
-	char *const *list = options_list(e->r.options, "servers");
-	size_t nr = 0;
-
-	while (list[nr])
-		nr++;
-	e->servers = calloc(nr ? nr : 1, sizeof(*e->servers));
-	if (!e->servers)
-		return -ENOMEM;
-	for (; e->nr_servers < nr; e->nr_servers++) {
-		int r = eureka_server_parse(list[e->nr_servers], &e->servers[e->nr_servers]);
-
-		if (r == -EINVAL)
-			registry_failed(&e->r, "\"%s\" is no server: write \"http://host:port/eureka\"",
-					list[e->nr_servers]);
-		if (r)
-			return r;
-	}
-	if (nr)
-		return 0;
-	registry_failed(&e->r, "no server is written");
-	return -EINVAL;
-}
-
 static int eureka_open(struct registry *r)
 {
 	struct eureka *e = (struct eureka *)r;
 	const struct options *o = r->options;
 	uint32_t reads = options_number(o, "reads-per-second", READS);
-	int error = read_servers(e);
+	int error = http_servers_read(r, eureka_server_parse, "\"http://host:port/eureka\"", &e->servers);
 
-	if (error) {
-		free_servers(e);
-		return error;
+	if (!error && !e->servers.nr) {
+		registry_failed(r, "no server is written");
+		http_servers_done(&e->servers);
+		error = -EINVAL;
 	}
+	if (error)
+		return error;
 	http_tls_from(o, &e->tls);
 	e->timeout_ms = options_ms(o, "timeout", TIMEOUT_MS);
 	e->backoff_ms = options_ms(o, "backoff-max", BACKOFF_MOST);
@@ -127,7 +98,7 @@ static void eureka_close(struct registry *r)
 {
 	struct eureka *e = (struct eureka *)r;
 
-	free_servers(e);
+	http_servers_done(&e->servers);
 	eureka_watch_close(e);
 }
 

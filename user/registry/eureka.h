@@ -6,11 +6,12 @@
 #include "discovery/registry.h"
 #include "registry/eureka_table.h"
 #include "registry/eureka_text.h"
+#include "registry/servers.h"
 
 struct eureka {
 	struct registry r;
-	char **servers; /* "http://10.0.0.1:8761/eureka/v2" */
-	size_t nr_servers, current;
+	struct http_servers servers; /* "http://10.0.0.1:8761/eureka/v2" */
+	size_t current;
 	struct http_tls tls;
 	uint32_t timeout_ms, backoff_ms, refresh_ms;
 

@@ -68,7 +68,7 @@ static uint64_t unix_ms(void)
 static void fail(struct eureka_announcement *x, const char *why)
 {
 	announcement_failed(&x->a, "%s", why);
-	x->server = (x->server + 1) % eureka_of(x)->nr_servers;
+	x->server = (x->server + 1) % eureka_of(x)->servers.nr;
 	go_in(x, backoff_next(&x->backoff));
 }
 

@@ -32,7 +32,7 @@ static void ask_in(struct eureka *e, uint32_t ms)
 static void failed(struct eureka *e, const char *why)
 {
 	registry_failed(&e->r, "%s", why);
-	e->current = (e->current + 1) % e->nr_servers;
+	e->current = (e->current + 1) % e->servers.nr;
 	ask_in(e, backoff_next(&e->backoff));
 }
 
