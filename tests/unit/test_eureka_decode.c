@@ -103,15 +103,14 @@ START_TEST(changes_and_their_hash)
 	read_delta(APPS(
 		"DOWN_1_UP_1_",
 		"[{\"name\":\"WEB\",\"instance\":[{" WHO(
-			"WEB", "a",
-			"10.0.0.1", "UP") ",\"actionType\":\"DELETED\"},{" WHO("WEB", "b", "10.0.0.2",
-									       "DOWN") "," PORT("80") ",\"actionType\":"
-												      "\"MODIFIED\"},"
-												      "{" WHO("WEB",
-													      "c",
-													      "10.0.0."
-													      "3",
-													      "UP") "," PORT("80") ",\"actionType\":\"ADDED\"}]}]"));
+			"WEB", "a", "10.0.0.1",
+			"UP") ",\"actionType\":\"DELETED\"},{" WHO("WEB", "b", "10.0.0.2",
+								   "DOWN") "," PORT("80") ",\"actionType\":"
+											  "\"MODIFIED\"},"
+											  "{" WHO("WEB", "c",
+												  "10.0.0."
+												  "3",
+												  "UP") "," PORT("80") ",\"actionType\":\"ADDED\"}]}]"));
 	eureka_hash(&table, hash, sizeof(hash));
 	ck_assert_str_eq(hash, "DOWN_1_UP_1_");
 	ck_assert_str_eq(hash, news.hash);
