@@ -104,7 +104,7 @@ server_kill
 rm -f "$DIR/envoy.state"
 server_start
 must 5 "the log says that nothing is there any more" grep -q "registry xds has no service any more" "$DIR/agent.log"
-holds 2 "begun again empty"
+holds 1 "begun again empty"
 start=$(now)
 put_endpoints web 127.0.0.13:80
 must 10 "what is written then counts" web_is 127.0.0.13:80
@@ -148,7 +148,7 @@ faulty "no versions" '{"no_version": true}' '{"no_version": false}'
 (($(stat nacks) > 0)) || fail "what made no sense was not refused"
 assert_match "$(stat error)" "none of its|no JSON|type_url" "error_detail"
 faulty "cut in mid body" '{"cut_after": 100}' '{"cut_after": 0}'
-faulty "slow" '{"slow": 200}' '{"slow": 0}' 2
+faulty "slow" '{"slow": 200}' '{"slow": 0}' 1
 faulty "status 500" '{"status": 500}' '{"status": 0}' 0.7 "registry xds: http://$SERVER: status 500: fetch error: no snapshot"
 faulty "status 429" '{"status": 429}' '{"status": 0}'
 faulty "status 404" '{"status": 404}' '{"status": 0}'

@@ -70,7 +70,8 @@ struct envoy_file {
 	int wd;	   /* of dir; -1: not watched */
 	ino_t dir_ino;
 	dev_t dir_dev;
-	uint64_t bad_ms; /* since; 0: not */
+	uint64_t bad_ms;  /* since; 0: not */
+	uint64_t rest_ms; /* not read before: a storm of writes costs a quarter of the time at most */
 };
 
 /* A cluster of CDS. */

@@ -54,10 +54,15 @@ static void watch_folder(struct envoy_file *f)
 /* Kubernetes exchanges the files of a ConfigMap by a link whose name begins with two dots. */
 void envoy_file_moved(struct envoy_file *f, const char *name, bool done)
 {
+	uint64_t now = uv_now(f->e->r.loop);
+
 	if (name && strcmp(name, strrchr(f->path, '/') + 1) != 0 && strncmp(name, "..", 2) != 0)
 		return;
 	f->told |= done;
-	look_in(f, done ? 0 : SOON_MS);
+	if (!done)
+		look_in(f, SOON_MS);
+	else
+		look_in(f, f->rest_ms > now ? (uint32_t)(f->rest_ms - now) : 0);
 }
 
 /* ---- what is in it ---- */
@@ -218,6 +223,7 @@ static void read_it(struct envoy_file *f, const struct stamp *before)
 static void on_timer(uv_timer_t *timer)
 {
 	struct envoy_file *f = timer->data;
+	uint64_t start = uv_hrtime();
 	struct stamp now;
 
 	watch_folder(f);
@@ -227,6 +233,7 @@ static void on_timer(uv_timer_t *timer)
 		look_in(f, now.fresh ? SOON_MS : pause_of(f));
 	else
 		read_it(f, &now);
+	f->rest_ms = uv_now(f->e->r.loop) + (uv_hrtime() - start) / 1000000 * 4;
 }
 
 /* ---- who wants it ---- */
