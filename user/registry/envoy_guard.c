@@ -164,10 +164,11 @@ static int copy(const char *text, size_t most, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Text as weft.yaml has it for paths and names. */
 static bool is_plain(const char *text)
 {
 	for (; text && *text; text++)
-		if (*text <= ' ' || *text >= 127)
+		if (*text <= ' ' || *text >= 127 || strchr("\"'`\\", *text))
 			return false;
 	return true;
 }
