@@ -56,7 +56,7 @@ static const char *word_in(const json_t *object, const char *key)
 	const char *word = envoy_text(object, key);
 
 	for (const char *at = word; at && *at; at++)
-		if (*at <= ' ' || *at >= 127 || *at == '"' || *at == '\\' || at - word >= ZONE_MOST)
+		if (*at <= ' ' || *at >= 127 || strchr("\"'`\\", *at) || at - word >= ZONE_MOST)
 			return NULL;
 	return word;
 }
