@@ -96,7 +96,7 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libweft.a
 
 # Fuzzers: clang's own driver and coverage, everything they reach compiled with it.
 FUZZ_KUBE := $(filter-out user/registry/kube_access.c user/registry/kube_events.c user/registry/kube_publish.c \
-	user/registry/kube_stream.c,$(wildcard user/registry/kube_*.c))
+	user/registry/kube_stream.c user/registry/kube_where.c,$(wildcard user/registry/kube_*.c))
 FUZZ_ENVOY := $(foreach f,json yaml endpoints answer cluster guard,user/registry/envoy_$(f).c)
 FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c) user/discovery/found.c user/health/grpc.c \
 	$(filter-out user/dns/responder%,$(wildcard user/dns/*.c)) $(FUZZ_KUBE) $(FUZZ_ENVOY) user/registry/consul_decode.c user/registry/base64.c \

@@ -314,6 +314,25 @@ works "another registry of the same name"
 api /delete '[{"kind":"Service","namespace":"shop","name":"web"},{"kind":"Service","namespace":"shop","name":"tuned"},{"kind":"Service","namespace":"shop","name":"quiet"}]' >/dev/null
 must 8 "all services are gone" has_not shop/web
 
+step "the zone of the node, as its Node says"
+mode '{"nodes": {"node-1": "z1"}}'
+world
+hinted() # with hints: the first endpoint for z1, the other for z2
+{
+	slice_object web a 127.0.0.11 127.0.0.12 | jq -c '.endpoints[0] += {zone: "z1", hints: {forZones: [{name: "z1"}]}}
+		| .endpoints[1] += {zone: "z2", hints: {forZones: [{name: "z2"}]}}'
+}
+apply "$(hinted)"
+registry 'node: node-1' | replace "$DIR/weft.yaml"
+must 8 "the zone is found" says 'registry k8s: this node is in zone z1'
+ours_only() { [ "$(spread $VIP 4)" = "$A 4" ]; }
+must 8 "hints for our zone count" ours_only
+mark
+registry 'node: node-2' | replace "$DIR/weft.yaml"
+must 8 "a Node that we may not read, or is not there" says 'the zone of node node-2 is not known .status 404'
+both() { [ "$(spread $VIP 4)" = "$A 2 $B 2" ] || [ "$(spread $VIP 20 | wc -w)" = 4 ]; }
+must 8 "without a zone hints do not count" both
+
 step "in a pod"
 world
 pod() # has what Kubernetes gives a pod, and asks

@@ -36,6 +36,7 @@ MODES = {
     "odd": False,  # every list begins with objects of wrong types
     "bookmark": 60.0,  # seconds between bookmarks
     "watch_most": 3600.0,  # seconds
+    "nodes": {},  # no fault: names of Nodes and their zones
     "gone_events": False,  # a watch that is too old gets an ERROR event instead of a status
 }
 KINDS = {
@@ -341,6 +342,10 @@ class Server:
             return await self.write(w, method, url.path, body)
         if url.path in CATALOGUE:
             return await self.answer(w, 200, CATALOGUE[url.path])
+        if url.path.startswith("/api/v1/nodes/") and url.path[14:] in self.mode["nodes"]:
+            name = url.path[14:]
+            labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": self.mode["nodes"][name]}
+            return await self.answer(w, 200, {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name, "labels": labels}})
         for prefix, what in KINDS.items():
             for path, namespace in ((prefix + "/" + what[0], None), (prefix + "/namespaces/", "")):
                 if namespace == "" and url.path.startswith(path) and url.path.endswith("/" + what[0]):

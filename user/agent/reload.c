@@ -138,6 +138,14 @@ int reload_first(struct agent *a, const struct config **ret_config, struct model
 	return 0;
 }
 
+/* As written, or else as a registry says. */
+static const char *zone_of(const struct agent *a, const struct config *c)
+{
+	if (c->zone && *c->zone)
+		return c->zone;
+	return a->discovery ? discovery_zone(a->discovery) : NULL;
+}
+
 int reload_apply(struct agent *a, const struct config *c, struct model **m, struct reload_result *ret,
 		 struct plane_error *e)
 {
@@ -145,7 +153,7 @@ int reload_apply(struct agent *a, const struct config *c, struct model **m, stru
 	int r;
 
 	privs_enter();
-	plane_set_zone(a->plane, c->zone);
+	plane_set_zone(a->plane, zone_of(a, c));
 	r = plane_apply(a->plane, *m, &ret->change, e);
 	if (r == 0 && (a->seen.reloads_ok == 0 || a->metrics.callers != c->metrics_callers))
 		plane_set_callers(a->plane, c->metrics_callers);

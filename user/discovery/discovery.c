@@ -152,6 +152,27 @@ int discovery_model(struct discovery *d, const struct model *written, struct mod
 	return r;
 }
 
+const char *discovery_zone(const struct discovery *d)
+{
+	return d->zone && *d->zone ? d->zone : d->told_zone;
+}
+
+void registry_zone(struct registry *r, const char *zone)
+{
+	struct discovery *d = r->core->discovery;
+	char *copy;
+
+	if (d->told_zone && !strcmp(d->told_zone, zone))
+		return;
+	copy = strdup(zone);
+	if (!copy)
+		return;
+	free(d->told_zone);
+	d->told_zone = copy;
+	log_msg(LOG_L_INFO, "registry %s: this node is in zone %s", r->name, zone);
+	discovery_touch(d);
+}
+
 /* ---- the end ---- */
 
 static void finish(struct discovery *d)
@@ -165,6 +186,7 @@ static void finish(struct discovery *d)
 	free(d->subjects);
 	free(d->announcements);
 	free(d->zone);
+	free(d->told_zone);
 	free(d->state_dir);
 	free(d);
 	if (closed)

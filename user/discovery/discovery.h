@@ -49,6 +49,9 @@ void discovery_close(struct discovery *d, void (*closed)(void *ctx), void *ctx);
  */
 void discovery_set_up(struct discovery *d, const char *name, const struct weft_addr *addr, uint16_t port, bool up);
 
+/* The zone of this node: of the options, or else as a registry said; NULL: not known. Borrowed until the loop runs. */
+const char *discovery_zone(const struct discovery *d);
+
 /* Writes what was found to state_dir when it changed. Called by itself soon after a change, and when it closes. */
 void discovery_save(struct discovery *d);
 

@@ -71,7 +71,8 @@ struct announcement_core {
 
 struct discovery {
 	struct discovery_options o;
-	char *zone, *state_dir;
+	char *zone, *state_dir; /* zone: of the options */
+	char *told_zone;	/* that a registry said; NULL: none */
 	struct http_client *http;
 	struct names *names;		   /* NULL: none was ever needed */
 	struct registry_core **registries; /* those that close are in it, too */

@@ -136,6 +136,9 @@ void registry_sync_end(struct registry *r);
 /* Within a sync: what is known of @service, perhaps since before the start, stays as it is. False: nothing is. */
 bool registry_keep(struct registry *r, const char *service);
 
+/* The registry knows the zone of this node. Counts when the config does not say one. */
+void registry_zone(struct registry *r, const char *zone);
+
 /* Reads a file of a secret (token, password) anew, since they are rotated; without the newline. free() it. NULL: errno
  * says why; files above 64 KiB are refused. */
 char *secret_read(const char *path);

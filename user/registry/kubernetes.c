@@ -120,9 +120,15 @@ static int make_streams(struct kubernetes *k)
 		s->id = (uint32_t)i;
 		s->slices = i % 2;
 		s->namespace = namespaces[0] ? namespaces[i / 2] : NULL;
-		kube_stream_start(s);
 	}
 	return 0;
+}
+
+void kubernetes_begin(struct kubernetes *k)
+{
+	for (size_t i = 0; i < k->nr_streams; i++)
+		kube_stream_start(&k->streams[i]);
+	k->begun = true;
 }
 
 static int kubernetes_open(struct registry *r)
@@ -139,7 +145,7 @@ static int kubernetes_open(struct registry *r)
 	uv_timer_init(r->loop, &k->flush);
 	k->flush.data = k;
 	k->handles++;
-	return 0;
+	return kube_where_start(k);
 }
 
 void kubernetes_handle_closed(struct kubernetes *k)
@@ -162,7 +168,8 @@ static void kubernetes_close(struct registry *r)
 	struct kubernetes *k = (struct kubernetes *)r;
 
 	k->closing = true;
-	for (size_t i = 0; i < k->nr_streams; i++)
+	kube_where_stop(k);
+	for (size_t i = 0; k->begun && i < k->nr_streams; i++)
 		kube_stream_stop(&k->streams[i]);
 	uv_close((uv_handle_t *)&k->flush, on_flush_closed);
 }

@@ -26,9 +26,10 @@ struct kubernetes {
 	struct kube_stream *streams;
 	size_t nr_streams;
 	struct kube_lookup *waiting;
+	struct kube_where *where; /* NULL: the node's zone is known, or not asked for */
 	uv_timer_t flush;
 	unsigned handles; /* open ones */
-	bool believe_empty, synced, closing;
+	bool believe_empty, synced, begun, closing;
 	uint32_t timeout_ms, backoff_ms, page;
 };
 
@@ -37,6 +38,13 @@ int kubernetes_access(struct kubernetes *k);
 /* Something in the store has changed, or a list has ended. */
 void kubernetes_changed(struct kubernetes *k);
 void kubernetes_handle_closed(struct kubernetes *k);
+
+/* ---- kube_where.c ---- */
+
+/* Asks for the zone of our node, if it is to be asked for, and then has the streams begin. 0 or -ENOMEM. */
+int kube_where_start(struct kubernetes *k);
+void kube_where_stop(struct kubernetes *k);
+void kubernetes_begin(struct kubernetes *k); /* the streams */
 
 /* ---- kube_publish.c ---- */
 
