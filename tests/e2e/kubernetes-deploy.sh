@@ -29,7 +29,7 @@ need(set(of) == {"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBindi
 need(of["Namespace"]["metadata"]["name"] == kustomization["namespace"], "another namespace than the kustomization's")
 
 granted = {(g, r): set(rule["verbs"]) for rule in of["ClusterRole"]["rules"] for g in rule["apiGroups"] for r in rule["resources"]}
-need(granted == {("", "services"): {"get", "list", "watch"}, ("", "nodes"): {"get"}, ("discovery.k8s.io", "endpointslices"): {"get", "list", "watch"}}, "grants %s" % granted)
+need(granted == {("", "services"): {"get", "list", "watch"}, ("", "pods"): {"get", "list", "watch"}, ("", "nodes"): {"get"}, ("discovery.k8s.io", "endpointslices"): {"get", "list", "watch"}}, "grants %s" % granted)
 binding = of["ClusterRoleBinding"]
 need(binding["roleRef"]["name"] == of["ClusterRole"]["metadata"]["name"], "the binding is to another role")
 need(binding["subjects"] == [{"kind": "ServiceAccount", "name": of["ServiceAccount"]["metadata"]["name"], "namespace": kustomization["namespace"]}],

@@ -39,10 +39,11 @@ MODES = {
     "nodes": {},  # no fault: names of Nodes and their zones
     "gone_events": False,  # a watch that is too old gets an ERROR event instead of a status
 }
-KINDS = {
-    "/api/v1": ("services", "Service", "v1"),
-    "/apis/discovery.k8s.io/v1": ("endpointslices", "EndpointSlice", "discovery.k8s.io/v1"),
-}
+KINDS = (
+    ("/api/v1", ("services", "Service", "v1")),
+    ("/api/v1", ("pods", "Pod", "v1")),
+    ("/apis/discovery.k8s.io/v1", ("endpointslices", "EndpointSlice", "discovery.k8s.io/v1")),
+)
 ODD = [
     7, "text", None, [], {}, {"metadata": 3}, {"metadata": {"name": "x", "namespace": "default"}},
     {"metadata": {"name": "odd", "namespace": "default", "resourceVersion": "1"}, "spec": []},
@@ -62,8 +63,8 @@ class Store:
 
     def start(self):
         self.version = 1
-        self.objects = {"Service": {}, "EndpointSlice": {}}
-        self.texts = {"Service": {}, "EndpointSlice": {}}
+        self.objects = {what[1]: {} for _, what in KINDS}
+        self.texts = {what[1]: {} for _, what in KINDS}
         self.events = []  # (version, kind, namespace, bytes)
         self.first = 1  # versions before this one are gone
         self.changed = asyncio.Event()
@@ -104,6 +105,12 @@ class Store:
         self.version += 2  # something else changed, as it does
         self.first = self.version
         self.events.clear()
+
+
+def node_of(q):
+    """The one field selector that there is."""
+    field = q.get("fieldSelector", "")
+    return field[14:] if field.startswith("spec.nodeName=") else None
 
 
 def managed_fields():
@@ -217,6 +224,9 @@ class Server:
         selector = [s.split("=") for s in q.get("labelSelector", "").split(",") if s]
         if selector:
             keys = [k for k in keys if all(store.objects[kind][k]["metadata"].get("labels", {}).get(n) == v for n, v in selector)]
+        node = node_of(q)
+        if node:
+            keys = [k for k in keys if store.objects[kind][k]["spec"].get("nodeName") == node]
         more = limit and len(keys) > limit
         keys = keys[:limit] if more else keys
         meta = {"resourceVersion": str(at)}
@@ -258,13 +268,13 @@ class Server:
         self.watches.add(w)
         try:
             await self.feed(w, what, namespace, at, min(float(q.get("timeoutSeconds", 1800)), self.mode["watch_most"]),
-                            q.get("allowWatchBookmarks") == "true")
+                            q.get("allowWatchBookmarks") == "true", node_of(q))
             await self.chunk(w, b"")
         finally:
             self.stats["open"] -= 1
             self.watches.discard(w)
 
-    async def feed(self, w, what, namespace, at, seconds, bookmarks):
+    async def feed(self, w, what, namespace, at, seconds, bookmarks, node=None):
         _, kind, version = what
         store, end, mark = self.store, time.monotonic() + seconds, time.monotonic()
         while time.monotonic() < end and not w.requests.at_eof():
@@ -277,6 +287,8 @@ class Server:
                 while i and store.events[i - 1][0] > at:
                     i -= 1
                 out = [e[3] for e in store.events[i:] if e[1] == kind and (not namespace or e[2] == namespace)]
+                if node:
+                    out = [e for e in out if json.loads(e)["object"]["spec"].get("nodeName") == node]
                 at = store.events[-1][0]
                 if out:
                     self.stats["events"] += len(out)
@@ -346,7 +358,7 @@ class Server:
             name = url.path[14:]
             labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": self.mode["nodes"][name]}
             return await self.answer(w, 200, {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name, "labels": labels}})
-        for prefix, what in KINDS.items():
+        for prefix, what in KINDS:
             for path, namespace in ((prefix + "/" + what[0], None), (prefix + "/namespaces/", "")):
                 if namespace == "" and url.path.startswith(path) and url.path.endswith("/" + what[0]):
                     namespace = url.path[len(path):-len(what[0]) - 1]

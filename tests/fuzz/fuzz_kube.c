@@ -12,12 +12,14 @@
 #include "base/cleanup.h"
 #include "registry/kube_config.h"
 #include "registry/kube_map.h"
+#include "registry/kube_pods.h"
 #include "registry/kube_split.h"
 #include "registry/kube_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct kube_store store;
+static struct kube_pods pods;
 static struct kube_view view;
 static size_t nr_odd;
 
@@ -84,7 +86,10 @@ static int put(const json_t *o)
 	struct kube_slice *slice = NULL;
 	uint64_t digest;
 	struct kube_id id;
+	int r;
 
+	r = kube_pods_put(&pods, o, mark);
+	need(r >= 0 || r == -EBADMSG, "an error that is not promised");
 	if (kube_id_decode(o, &id))
 		return 0;
 	kube_store_touch(&store, true, &id, mark, &digest);
@@ -138,6 +143,9 @@ static void feed(bool list, size_t step, const char *text, size_t len)
 	kube_store_sweep(&store, false, (struct kube_mark){ 1, 2 });
 	need(!store.nr_endpoints, "endpoints of nothing");
 	kube_store_done(&store);
+	kube_pods_sweep(&pods, (struct kube_mark){ 1, 2 });
+	need(!pods.nr, "pods of nothing");
+	kube_pods_done(&pods);
 }
 
 static void read_config(const char *text, size_t len)

@@ -183,6 +183,8 @@ int cmd_connections(struct cli *cli, int argc, const char *const *argv)
 		callers = callers_new();
 	if (callers)
 		callers_walk(callers, root);
+	if (callers)
+		callers_name_pods(callers, cli->maps->dir);
 	report_connections(cli->view, record, nr, callers, cli->out);
 	return CLI_DONE;
 }

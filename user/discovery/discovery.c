@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "discovery/inside.h"
+#include "discovery/workloads.h"
 
 #define GATHER_MS 1 /* changes that come together are told together */
 
@@ -59,6 +60,7 @@ int discovery_new(const struct discovery_options *o, struct discovery **ret)
 	uv_timer_init(o->loop, &d->announce_timer);
 	d->changed_timer.data = d->save_timer.data = d->announce_timer.data = d;
 	d->handles = 4; /* the timers, and the HTTP client */
+	workloads_open(d);
 	state_load_sources(d);
 	*ret = d;
 	return 0;
@@ -216,6 +218,7 @@ void discovery_may_end(struct discovery *d)
 		return;
 	http_client_free(MOVE(d->http, NULL), on_http_closed, d);
 	sources_close_names(d);
+	workloads_close(d);
 	uv_close((uv_handle_t *)&d->changed_timer, on_handle_closed);
 	uv_close((uv_handle_t *)&d->save_timer, on_handle_closed);
 	uv_close((uv_handle_t *)&d->announce_timer, on_handle_closed);

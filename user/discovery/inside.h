@@ -85,8 +85,8 @@ struct discovery {
 	struct pool *pool;	     /* of addresses for services of registries */
 	size_t addressless;	     /* services that found none there, as it was last said */
 	struct model *prior_sources; /* of the process before; NULL: none or no longer needed */
-	uv_timer_t changed_timer, save_timer;
-	bool changed, unsaved, closing;
+	uv_timer_t changed_timer, save_timer, workloads_timer;
+	bool changed, unsaved, workloads_dirty, closing;
 	unsigned handles;
 	uint64_t save_cost_ms;
 	void (*closed)(void *ctx);

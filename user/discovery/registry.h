@@ -72,6 +72,12 @@ struct announcement {
 	struct announcement_core *core;
 };
 
+/* Something that runs on this node in cgroups of its own: a pod. */
+struct workload {
+	const char *uid;		    /* stands in the names of its cgroups */
+	const char *space, *name, *account; /* account: "" when there is none */
+};
+
 struct provider {
 	const char *type; /* word in weft.yaml */
 	size_t registry_size, lookup_size, announcement_size;
@@ -93,6 +99,9 @@ struct provider {
 	 */
 	int (*start)(struct lookup *l);
 	void (*stop)(struct lookup *l);
+
+	/* Calls @fn for each workload of this node that it knows; non-zero ends it. NULL: it knows of none. */
+	int (*each_workload)(const struct registry *r, int (*fn)(void *ctx, const struct workload *w), void *ctx);
 
 	/* Keys of `register:` that say what is written and not where, besides weight and labels: NULL terminated, or
 	 * NULL. When only such ones change, the former announcement leaves (a->leave), and the next one writes over it.
@@ -136,6 +145,8 @@ void registry_sync_end(struct registry *r);
 /* Within a sync: what is known of @service, perhaps since before the start, stays as it is. False: nothing is. */
 bool registry_keep(struct registry *r, const char *service);
 
+/* Workloads have come, gone or changed: they are asked for soon. */
+void registry_workloads_changed(struct registry *r);
 /* The registry knows the zone of this node. Counts when the config does not say one. */
 void registry_zone(struct registry *r, const char *zone);
 

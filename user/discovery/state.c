@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "discovery/inside.h"
+#include "discovery/workloads.h"
 
 #define SAVE_MS	   20
 #define SAVE_SHARE 50 /* saving may take one part in this many of the time */
@@ -127,7 +128,7 @@ static bool is_ours(const char *name)
 {
 	size_t len = strlen(name);
 
-	return !strcmp(name, "sources.yaml") ||
+	return !strcmp(name, "sources.yaml") || !strcmp(name, WORKLOADS_FILE) || !strcmp(name, WORKLOADS_FILE ".new") ||
 	       (!strncmp(name, "registry.", 9) && len > 5 && !strcmp(name + len - 5, ".yaml"));
 }
 

@@ -49,6 +49,35 @@ static int add_slice(struct kubernetes *k, const json_t *object, struct kube_mar
 	return kube_store_slice(&k->store, slice, mark);
 }
 
+static int put_pod(struct kube_stream *s, const json_t *object)
+{
+	int r = kube_pods_put(&s->k->pods, object, (struct kube_mark){ s->id, s->generation });
+
+	if (r == -EBADMSG)
+		registry_odd(&s->k->r, "a pod without a uid");
+	else if (r > 0)
+		registry_workloads_changed(&s->k->r);
+	return r == -ENOMEM ? r : 0;
+}
+
+void kube_swept(struct kube_stream *s)
+{
+	const struct kube_mark mark = { s->id, s->generation };
+
+	if (s->kind != KUBE_PODS)
+		kube_store_sweep(&s->k->store, s->kind == KUBE_SLICES, mark);
+	else if (kube_pods_sweep(&s->k->pods, mark))
+		registry_workloads_changed(&s->k->r);
+}
+
+static void removed(struct kube_stream *s, const struct kube_id *id)
+{
+	if (s->kind != KUBE_PODS)
+		kube_store_remove(&s->k->store, s->kind == KUBE_SLICES, id->namespace, id->name);
+	else if (kube_pods_remove(&s->k->pods, id->namespace, id->name))
+		registry_workloads_changed(&s->k->r);
+}
+
 /* One that makes no sense is told as odd; what was there of that name stays. @digest: 0, or of an object that need not
  * be looked at again when it is the same. */
 static int put(struct kube_stream *s, const json_t *object, uint64_t digest)
@@ -63,10 +92,12 @@ static int put(struct kube_stream *s, const json_t *object, uint64_t digest)
 		registry_odd(&k->r, "an object without a name");
 		return 0;
 	}
-	kube_store_touch(&k->store, s->slices, &id, mark, &before);
+	if (s->kind == KUBE_PODS)
+		return put_pod(s, object);
+	kube_store_touch(&k->store, s->kind == KUBE_SLICES, &id, mark, &before);
 	if (digest && before == digest)
 		return 0;
-	r = s->slices ? add_slice(k, object, mark, digest) : add_service(k, object, mark, digest);
+	r = s->kind == KUBE_SLICES ? add_slice(k, object, mark, digest) : add_service(k, object, mark, digest);
 	return r == -EBADMSG ? 0 : r;
 }
 
@@ -95,8 +126,8 @@ static void on_error(struct kube_stream *s, const json_t *status)
 	const char *message = kube_text(status, "message");
 
 	s->refused = json_is_integer(code) && json_integer_value(code) == 410 ? 410 : 500;
-	log_msg(LOG_L_DEBUG, "registry %s: the watch of %s ends: %.200s", s->k->r.name,
-		s->slices ? "endpoint slices" : "services", message ? message : "no reason given");
+	log_msg(LOG_L_DEBUG, "registry %s: the watch of %s ends: %.200s", s->k->r.name, kube_kind_name(s->kind),
+		message ? message : "no reason given");
 }
 
 int kube_on_event(void *ctx, const char *text, size_t len)
@@ -117,7 +148,7 @@ int kube_on_event(void *ctx, const char *text, size_t len)
 	if (!strcmp(type, "ADDED") || !strcmp(type, "MODIFIED"))
 		r = put(s, object, 0);
 	else if (!strcmp(type, "DELETED") && !kube_id_decode(object, &id))
-		kube_store_remove(&s->k->store, s->slices, id.namespace, id.name);
+		removed(s, &id);
 	else if (strcmp(type, "BOOKMARK"))
 		registry_odd(&s->k->r, "an event that is none of those we know");
 	if (!r) {

@@ -11,6 +11,9 @@
 int kube_on_listed(void *ctx, const char *text, size_t len);
 int kube_on_event(void *ctx, const char *text, size_t len);
 
+/* A list has been read to its end: what it did not name goes. */
+void kube_swept(struct kube_stream *s);
+
 /* The list around its items. *ret_more: continue token, escaped for a query, to be freed; NULL: this was the last page.
  * 0; -EBADMSG with a clause in @why; -ENOMEM. */
 int kube_list_decode(const char *text, size_t len, char version[KUBE_VERSION_LEN], char **ret_more, char *why,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "registry/kube_events.h"
 #include "registry/kubernetes.h"
 
@@ -14,13 +15,27 @@
 #define LIST_TIMES    10
 #define SHORT_MS      1000 /* a watch that ended sooner without a word did not work */
 #define BACKOFF_MS    500
+#define REFUSED_MS    600000
 #define CONNECT_MS    5000
 
 static void go(struct kube_stream *s);
 
+static const struct {
+	const char *name, *group, *resource;
+} kinds[] = {
+	[KUBE_SERVICES] = { "services", "/api/v1", "services" },
+	[KUBE_SLICES] = { "endpoint slices", "/apis/discovery.k8s.io/v1", "endpointslices" },
+	[KUBE_PODS] = { "pods", "/api/v1", "pods" },
+};
+
+const char *kube_kind_name(enum kube_kind kind)
+{
+	return kinds[kind].name;
+}
+
 static const char *kind(const struct kube_stream *s)
 {
-	return s->slices ? "endpoint slices" : "services";
+	return kinds[s->kind].name;
 }
 
 bool kube_stream_busy(const struct kube_stream *s)
@@ -41,6 +56,12 @@ static void fail(struct kube_stream *s, const char *fmt, ...)
 	va_end(ap);
 	if (s->k->r.failing && s->failing && !strcmp(s->said, text)) {
 		s->k->r.seen.failures++;
+		return;
+	}
+	if (s->kind == KUBE_PODS) { /* callers have no names meanwhile, and that is all */
+		if (!s->failing || strcmp(s->said, text))
+			log_msg(LOG_L_INFO, "registry %s: %s", s->k->r.name, text);
+		memcpy(s->said, text, sizeof(text));
 		return;
 	}
 	memcpy(s->said, text, sizeof(text));
@@ -70,8 +91,10 @@ static void retry(struct kube_stream *s)
 static void heard(struct kube_stream *s)
 {
 	s->failing = false;
+	if (s->kind == KUBE_PODS)
+		return;
 	for (size_t i = 0; i < s->k->nr_streams; i++)
-		if (s->k->streams[i].failing)
+		if (s->k->streams[i].failing && s->k->streams[i].kind != KUBE_PODS)
 			return;
 	registry_heard(&s->k->r);
 }
@@ -101,14 +124,14 @@ static void list_again(struct kube_stream *s)
 static void end_list(struct kube_stream *s)
 {
 	struct kubernetes *k = s->k;
-	size_t had = s->listed ? 0 : kube_store_count(&k->store, s->slices, s->id);
+	size_t had = s->listed || s->kind == KUBE_PODS ? 0 : kube_store_count(&k->store, s->kind == KUBE_SLICES, s->id);
 
 	if (had && s->complete && !k->believe_empty) {
 		fail(s, "lists no %s any more, where %zu were; \"empty: clear\" would believe it", kind(s), had);
 		retry(s);
 		return;
 	}
-	kube_store_sweep(&k->store, s->slices, (struct kube_mark){ s->id, s->generation });
+	kube_swept(s);
 	s->complete = true;
 	s->newest = false;
 	s->any_version = false;
@@ -180,6 +203,8 @@ static void on_refused(struct kube_stream *s, const struct http_response *res)
 	}
 	fail(s, "%s: refused with status %ld%s%s", kind(s), res->status, *why ? ": " : "", why);
 	retry(s);
+	if (s->kind == KUBE_PODS && res->status == 403) /* not granted: nobody needs them badly */
+		wait_ms(s, REFUSED_MS);
 }
 
 static const char *const steps[] = { [KUBE_LIST] = "list", [KUBE_WATCH] = "watch", [KUBE_PROBE] = "probe" };
@@ -264,18 +289,19 @@ static int query(const struct kube_stream *s, char **ret)
 /* NULL: no memory. */
 static char *make_url(const struct kube_stream *s, const struct kube_access *a)
 {
-	const char *selector = s->slices ? NULL : options_text(s->k->r.options, "selector", NULL);
+	const char *selector = s->kind == KUBE_SERVICES ? options_text(s->k->r.options, "selector", NULL) : NULL;
 	_cleanup_(freep) char *asked = NULL, *escaped = selector ? http_escape(selector) : NULL;
+	_cleanup_(freep) char *node = s->kind == KUBE_PODS ? http_escape(s->k->view.place.node) : NULL;
 	char *url;
 
 	if (query(s, &asked) == -1) {
 		asked = NULL;
 		return NULL;
 	}
-	if (asprintf(&url, "%s%s%s%s/%s?%s%s%s", a->server, s->slices ? "/apis/discovery.k8s.io/v1" : "/api/v1",
-		     s->namespace ? "/namespaces/" : "", s->namespace ? s->namespace : "",
-		     s->slices ? "endpointslices" : "services", asked, escaped ? "&labelSelector=" : "",
-		     escaped ? escaped : "") == -1)
+	if (asprintf(&url, "%s%s%s%s/%s?%s%s%s%s%s", a->server, kinds[s->kind].group,
+		     s->namespace ? "/namespaces/" : "", s->namespace ? s->namespace : "", kinds[s->kind].resource,
+		     asked, escaped ? "&labelSelector=" : "", escaped ? escaped : "",
+		     node ? "&fieldSelector=spec.nodeName%3D" : "", node ? node : "") == -1)
 		return NULL;
 	return url;
 }

@@ -16,11 +16,12 @@
 
 struct kubernetes;
 
+enum kube_kind { KUBE_SERVICES, KUBE_SLICES, KUBE_PODS };
 enum kube_step { KUBE_LIST, KUBE_WATCH, KUBE_PROBE };
 
 struct kube_stream {
 	struct kubernetes *k;
-	bool slices;	       /* else Services */
+	enum kube_kind kind;
 	const char *namespace; /* NULL: all */
 	uint32_t id, generation;
 	enum kube_step step;		/* what runs, or comes next */
@@ -42,8 +43,9 @@ struct kube_stream {
 	struct backoff backoff;
 };
 
-void kube_stream_start(struct kube_stream *s); /* all before timer's handle is set */
-void kube_stream_stop(struct kube_stream *s);  /* kubernetes_handle_closed() follows */
+void kube_stream_start(struct kube_stream *s);	 /* all before timer's handle is set */
+void kube_stream_stop(struct kube_stream *s);	 /* kubernetes_handle_closed() follows */
+const char *kube_kind_name(enum kube_kind kind); /* "services" */
 /* A list is being read just now: what is in the store is neither the old nor the new state. */
 bool kube_stream_busy(const struct kube_stream *s);
 

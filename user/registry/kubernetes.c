@@ -21,7 +21,7 @@ static void on_flush(uv_timer_t *timer)
 	struct kubernetes *k = timer->data;
 
 	for (size_t i = 0; i < k->nr_streams; i++)
-		if (!k->streams[i].complete || kube_stream_busy(&k->streams[i]))
+		if (k->streams[i].kind != KUBE_PODS && (!k->streams[i].complete || kube_stream_busy(&k->streams[i])))
 			return;
 	kube_publish(k);
 }
@@ -101,7 +101,7 @@ static bool read_options(struct kubernetes *k)
 	return read_addresses(k);
 }
 
-/* Two for each namespace. */
+/* Two for each namespace, and one for the pods of this node if we know which one it is. */
 static int make_streams(struct kubernetes *k)
 {
 	char *const *namespaces = options_list(k->r.options, "namespaces");
@@ -109,7 +109,7 @@ static int make_streams(struct kubernetes *k)
 
 	while (namespaces[nr])
 		nr++;
-	k->nr_streams = nr ? nr * 2 : 2;
+	k->nr_streams = (nr ? nr * 2 : 2) + (k->view.place.node != NULL);
 	k->streams = calloc(k->nr_streams, sizeof(*k->streams));
 	if (!k->streams)
 		return -ENOMEM;
@@ -118,8 +118,11 @@ static int make_streams(struct kubernetes *k)
 
 		s->k = k;
 		s->id = (uint32_t)i;
-		s->slices = i % 2;
-		s->namespace = namespaces[0] ? namespaces[i / 2] : NULL;
+		s->kind = i % 2 ? KUBE_SLICES : KUBE_SERVICES;
+		if (k->view.place.node && i == k->nr_streams - 1)
+			s->kind = KUBE_PODS;
+		else if (namespaces[0])
+			s->namespace = namespaces[i / 2];
 	}
 	return 0;
 }
@@ -153,6 +156,7 @@ void kubernetes_handle_closed(struct kubernetes *k)
 	if (--k->handles)
 		return;
 	kube_store_done(&k->store);
+	kube_pods_done(&k->pods);
 	kube_access_unref(k->access);
 	free(k->streams);
 	registry_closed(&k->r);
@@ -168,10 +172,18 @@ static void kubernetes_close(struct registry *r)
 	struct kubernetes *k = (struct kubernetes *)r;
 
 	k->closing = true;
+	registry_workloads_changed(r);
 	kube_where_stop(k);
 	for (size_t i = 0; k->begun && i < k->nr_streams; i++)
 		kube_stream_stop(&k->streams[i]);
 	uv_close((uv_handle_t *)&k->flush, on_flush_closed);
+}
+
+static int each_workload(const struct registry *r, int (*fn)(void *ctx, const struct workload *w), void *ctx)
+{
+	const struct kubernetes *k = (const struct kubernetes *)r;
+
+	return k->closing ? 0 : kube_pods_each(&k->pods, fn, ctx);
 }
 
 static bool yields_services(const struct registry *r)
@@ -185,6 +197,7 @@ const struct provider provider_kubernetes = {
 	.lookup_size = sizeof(struct kube_lookup),
 	.yields_services = yields_services,
 	.empty_is_true = true, /* said by an event; a list without anything is held back in kube_stream.c */
+	.each_workload = each_workload,
 	.open = kubernetes_open,
 	.close = kubernetes_close,
 	.start = kube_lookup_start,

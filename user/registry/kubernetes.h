@@ -6,6 +6,7 @@
 #include "discovery/registry.h"
 #include "registry/kube_access.h"
 #include "registry/kube_map.h"
+#include "registry/kube_pods.h"
 #include "registry/kube_stream.h"
 #include "registry/kube_store.h"
 
@@ -20,6 +21,7 @@ struct kube_lookup {
 struct kubernetes {
 	struct registry r;
 	struct kube_store store;
+	struct kube_pods pods; /* of this node */
 	struct kube_view view;
 	struct kube_access *access; /* as of the last request; NULL: none yet */
 	struct pace pace;

@@ -6,20 +6,8 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "telemetry/callers.h"
+#include "telemetry/callers_inside.h"
 #include "weft/abi.h"
-
-struct caller {
-	uint64_t id;
-	char *path;
-};
-
-struct callers {
-	struct caller *caller; /* by id */
-	size_t nr, capacity;
-	uint64_t *noted; /* sorted by callers_sort() */
-	size_t nr_noted, noted_capacity;
-};
 
 struct callers *callers_new(void)
 {
@@ -52,7 +40,7 @@ int callers_add(struct callers *c, uint64_t id, const char *path)
 		c->caller = more;
 		c->capacity = n;
 	}
-	c->caller[c->nr++] = (struct caller){ id, MOVE(copy, NULL) };
+	c->caller[c->nr++] = (struct caller){ .id = id, .path = MOVE(copy, NULL) };
 	return 0;
 }
 
@@ -89,6 +77,8 @@ void callers_sort(struct callers *c)
 {
 	if (c->nr)
 		qsort(c->caller, c->nr, sizeof(*c->caller), compare);
+	for (size_t i = 0; i < c->nr; i++)
+		c->caller[i].same = i;
 	if (c->nr_noted)
 		qsort(c->noted, c->nr_noted, sizeof(*c->noted), compare_id);
 }
@@ -122,7 +112,7 @@ uint32_t callers_find(const struct callers *c, uint64_t id)
 	if (!c || !c->nr)
 		return CALLER_GONE;
 	found = bsearch(&key, c->caller, c->nr, sizeof(key), compare);
-	return found ? CALLER_FIRST + (uint32_t)(found - c->caller) : CALLER_GONE;
+	return found ? CALLER_FIRST + (uint32_t)found->same : CALLER_GONE;
 }
 
 bool callers_is_gone(const struct callers *c, uint64_t id)

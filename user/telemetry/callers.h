@@ -33,6 +33,15 @@ void callers_sort(struct callers *c);
 int callers_walk(struct callers *c, const char *root);
 
 /*
+ * Gives cgroups of pods the names that @file has for them (docs/KUBERNETES.md):
+ * "/kubepods.slice/...-pod1234_5678.slice/x.scope" becomes "pod/SPACE/NAME". After the walk. Lines that make no sense
+ * are left out. 0; -ENOENT: there is no such file; negative errno.
+ */
+int callers_name(struct callers *c, const char *file);
+/* callers_name() with what the agent of the instance whose pins are in @dir has found. */
+int callers_name_pods(struct callers *c, const char *dir);
+
+/*
  * Whether a cgroup is no more can be said only of an id that was met before the walk began: what comes up later may be
  * younger than the walk. So: note the ids that are of interest, then walk, then ask. 0 or -ENOMEM.
  */

@@ -213,6 +213,7 @@ static int collect_callers(struct edges *e)
 		return r;
 	r = callers_walk(c, root);
 	e->walked = r == 0;
+	callers_name_pods(c, e->maps->dir); /* or else paths remain */
 	return r == -ENOMEM ? r : 0;
 }
 
