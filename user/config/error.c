@@ -25,6 +25,9 @@ int error_vset(struct config_error *e, int r, const char *file, unsigned line, c
 			*at = '?'; /* a message is one line, whatever a file is called */
 	e->line = line;
 	snprintf(e->key, sizeof(e->key), "%s", key ? key : "");
+	for (char *at = e->key; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?'; /* of options, keys stand here before it is known that there are none such */
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	return r;
 }
