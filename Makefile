@@ -101,7 +101,7 @@ FUZZ_ENVOY := $(foreach f,json yaml endpoints answer cluster guard,user/registry
 FUZZ_LIB := $(wildcard user/base/*.c user/model/*.c user/lb/*.c user/config/*.c) user/discovery/found.c user/health/grpc.c \
 	$(filter-out user/dns/responder%,$(wildcard user/dns/*.c)) $(FUZZ_KUBE) $(FUZZ_ENVOY) user/registry/consul_decode.c user/registry/base64.c \
 	user/registry/etcd_decode.c user/registry/instance_json.c user/registry/zookeeper_decode.c user/registry/zookeeper_children.c \
-	user/registry/eureka_table.c user/registry/eureka_read.c
+	$(foreach f,read split table vips,user/registry/eureka_$(f).c)
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB) $(O)/.flags
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)

@@ -62,9 +62,13 @@ def change(action, instance):
     save()
 
 
+def lease_of(instance):
+    return instance.get("leaseInfo", {}).get("durationInSecs", 90)
+
+
 def put(app, instance):
     known = apps.setdefault(app, {})
-    known[instance["instanceId"]] = dict(instance, app=app, _beat=time.time())
+    known[instance["instanceId"]] = dict(instance, app=app, _until=time.time() + lease_of(instance))
     change("ADDED", known[instance["instanceId"]])
 
 
@@ -81,8 +85,7 @@ def evict():
         with LOCK:
             for app in list(apps):
                 for name, i in list(apps[app].items()):
-                    lasts = i.get("leaseInfo", {}).get("durationInSecs", 90)
-                    if not mode["dead"] and time.time() - i["_beat"] > lasts:
+                    if not mode["dead"] and time.time() > i["_until"]:
                         drop(app, name)
 
 
@@ -102,7 +105,7 @@ def brackets(items):
 
 def answer(by_app):
     def clean(i):
-        return {k: v for k, v in i.items() if k != "_beat"}
+        return {k: v for k, v in i.items() if k != "_until"}
     listed = [{"name": a, "instance": brackets([clean(i) for i in items])} for a, items in sorted(by_app.items()) if items]
     return {"applications": {"versions__delta": "1", "apps__hashcode": hash_of(),
                              "application": brackets((ODD if mode["odd"] else []) + listed)}}
@@ -206,7 +209,7 @@ class Eureka(BaseHTTPRequestHandler):
             known = apps.get(app, {}).get(name)
             if not known:
                 return 404, None, None
-            known["_beat"] = time.time()
+            known["_until"] = time.time() + 2 * lease_of(known)  # as Netflix' server, which adds it once too often
             status = query.get("status", [known["status"]])[0]
             if status != known["status"]:
                 known["status"] = status
@@ -275,7 +278,7 @@ def main():
     if options.state and os.path.exists(options.state):
         with open(options.state) as f:
             for app, known in json.load(f).items():
-                apps[app] = {n: dict(i, _beat=time.time()) for n, i in known.items()}
+                apps[app] = {n: dict(i, _until=time.time() + 2 * lease_of(i)) for n, i in known.items()}
     serve(options.listen, Eureka)
     if options.control:
         serve(options.control, Control)

@@ -4,19 +4,22 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "registry/eureka_table.h"
+#include "registry/eureka_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void look(const struct eureka_table *t, const struct eureka_filter *filter)
+static void look(struct eureka_table *t, const struct eureka_filter *filter)
 {
 	struct found f = { 0 };
 	char hash[64];
 	size_t odd;
 
-	for (size_t i = 1; i < t->nr; i++)
-		if (strcasecmp(t->at[i - 1].app, t->at[i].app) > 0)
+	for (size_t i = 1; i < t->nr; i++) {
+		int order = strcasecmp(t->at[i - 1].app, t->at[i].app);
+
+		if (order > 0 || (!order && strcmp(t->at[i - 1].id, t->at[i].id) >= 0) || t->at[i].deleted)
 			abort();
+	}
 	eureka_hash(t, hash, sizeof(hash));
 	if (eureka_found(t, filter, &f, &odd) == 0 && f.nr + odd > t->nr)
 		abort();
@@ -26,11 +29,25 @@ static void look(const struct eureka_table *t, const struct eureka_filter *filte
 	found_done(&f);
 }
 
+static void take(const char *line, bool delta, struct eureka_table *t)
+{
+	struct eureka_reader r = { 0 };
+	size_t len = strlen(line), first = len / 3;
+
+	eureka_reader_begin(&r);
+	if (!eureka_reader_feed(&r, line, first) && !eureka_reader_feed(&r, line + first, len - first)) {
+		if (delta)
+			eureka_reader_delta(&r, t);
+		else
+			eureka_reader_all(&r, t);
+	}
+	eureka_reader_done(&r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(freep) char *text = malloc(size + 1);
 	struct eureka_table t = { 0 };
-	struct eureka_news news;
 	bool first = true;
 	char *save;
 
@@ -39,10 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (first)
-			eureka_read_all(line, strlen(line), &t, &news);
-		else
-			eureka_read_delta(line, strlen(line), &t, &news);
+		take(line, !first, &t);
 		first = false;
 		look(&t, &(struct eureka_filter){ .app = "WEB" });
 		look(&t, &(struct eureka_filter){ .vip = "v", .secure = true });

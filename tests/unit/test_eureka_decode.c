@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "registry/eureka_table.h"
+#include "registry/eureka_read.h"
 #include "registry/eureka_text.h"
 #include "unit.h"
 
@@ -20,15 +20,36 @@
 static struct eureka_table table;
 static struct eureka_news news;
 
+/* In pieces of @piece bytes. */
+static int answer(const char *text, size_t piece, bool delta, struct eureka_table *t)
+{
+	struct eureka_reader r = { 0 };
+	size_t len = strlen(text);
+	int error = 0;
+
+	eureka_reader_begin(&r);
+	for (size_t at = 0; !error && at < len; at += piece)
+		error = eureka_reader_feed(&r, text + at, len - at < piece ? len - at : piece);
+	if (!error)
+		error = delta ? eureka_reader_delta(&r, t) : eureka_reader_all(&r, t);
+	news = r.news;
+	eureka_reader_done(&r);
+	return error;
+}
+
 static void read_all(const char *text)
 {
-	eureka_table_done(&table);
-	ck_assert_int_eq(eureka_read_all(text, strlen(text), &table, &news), 0);
+	for (size_t piece = 1; piece < 100; piece += 7) {
+		eureka_table_done(&table);
+		ck_assert_int_eq(answer(text, piece, false, &table), 0);
+	}
+	ck_assert_int_eq(answer(text, SIZE_MAX, false, &table), 0);
 }
 
 static void read_delta(const char *text)
 {
-	ck_assert_int_eq(eureka_read_delta(text, strlen(text), &table, &news), 0);
+	for (int twice = 0; twice < 2; twice++) /* servers say the same for minutes */
+		ck_assert_int_eq(answer(text, 3, true, &table), 0);
 }
 
 /* "10.0.0.1:80 ..." in order; "-" before those that are not ready. */
@@ -184,14 +205,28 @@ START_TEST(labels_weights_and_zones)
 END_TEST
 
 static const char *const no_answers[] = {
-	"", "{}", "[]", "{\"applications\":[]}", "{\"applications\":{}", "<applications/>", "null"
+	"",
+	"{}",
+	"[]",
+	"]",
+	"{\"applications\":[]}",
+	"{\"applications\":{}",
+	"{\"applications\":{\"application\":[1,2",
+	"{\"applications\":{\"application\":[1}}",
+	"{\"applications\":{\"application\":{\"name\":\"a",
+	"{\"applications\":{\"application\":[]}",
+	"{\"applications\":{\"application\":[]}}}",
+	"{\"else\":{\"application\":[]}}",
+	"<applications/>",
+	"null",
 };
 
 START_TEST(what_is_no_answer_is_refused)
 {
 	struct eureka_table t = { 0 };
 
-	ck_assert_int_eq(eureka_read_all(no_answers[_i], strlen(no_answers[_i]), &t, &news), -EINVAL);
+	ck_assert_int_eq(answer(no_answers[_i], 1, false, &t), -EINVAL);
+	ck_assert_int_eq(answer(no_answers[_i], 1, true, &t), -EINVAL);
 	eureka_table_done(&t);
 }
 END_TEST
@@ -206,6 +241,88 @@ START_TEST(odd_entries_are_counted)
 	ck_assert_uint_eq(news.instances, 6);
 	ck_assert_uint_eq(news.odd, 5);
 	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.2:80");
+}
+END_TEST
+
+#define ONE(app, id, ip, more) "{\"name\":\"" app "\",\"instance\":[{" WHO(app, id, ip, "UP") "," PORT("80") more "}]}"
+
+START_TEST(what_looks_like_an_end_is_none)
+{
+	read_all(APPS("", "[ " ONE("WEB", "a\\\"]}", "10.0.0.1",
+				   ",\"metadata\":{\"x\":\"],[{\\\\\",\"application\":\"[\"}") " , " ONE("ADS", "b",
+													 "10.0.0.2",
+													 "") "\n]"));
+	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.1:80");
+	ck_assert_str_eq(BY_APP("ADS"), "10.0.0.2:80");
+	read_all("{\"application\":[1],\"applications\":{\"x\":{\"application\":[" ONE(
+		"NO", "c", "10.0.0.3", "") "]},\"y\":\"application\",\"application\" : [" ONE("WEB", "d", "10.0.0.4",
+											      "") "],\"apps__"
+												  "hashcode\":"
+												  "\"H\"}}");
+	ck_assert_uint_eq(table.nr, 1);
+	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.4:80");
+	ck_assert_str_eq(news.hash, "H");
+}
+END_TEST
+
+/* One that says what no JSON is hides itself, and not the others. */
+START_TEST(an_application_that_is_no_json_is_odd)
+{
+	read_all(APPS("", "[" ONE("BAD", "a", "10.0.0.1", ",\"x\":") "," ONE("UTF", "a\xff", "10.0.0.1", "") "," ONE(
+				  "NUL", "b", "10.0.0.2", ",\"asgName\":\"a\\u0000b\"") "]"));
+	ck_assert_uint_eq(news.odd, 2);
+	ck_assert_str_eq(BY_APP("BAD"), "");
+	ck_assert_str_eq(BY_APP("NUL"), "10.0.0.2:80");
+}
+END_TEST
+
+START_TEST(the_last_word_on_an_instance_counts)
+{
+	read_all(APPS("", "[" ONE("WEB", "b", "10.0.0.1", "") "," ONE("WEB", "a", "10.0.0.2", "") "," ONE(
+				  "web", "b", "10.0.0.3", ",\"actionType\":\"DELETED\"") "]"));
+	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.2:80 10.0.0.3:80");
+	read_delta(APPS(
+		"", "[" ONE("WEB", "a", "10.0.0.2", ",\"actionType\":\"DELETED\"") "," ONE(
+			    "WEB", "a", "10.0.0.4",
+			    ",\"actionType\":\"ADDED\"") "," ONE("WEB", "b", "10.0.0.3",
+								 ",\"actionType\":\"MODIFIED\"") "," ONE("WEB", "b",
+													 "10.0.0.3",
+													 ",\"action"
+													 "Type\":"
+													 "\"DELETED"
+													 "\"") "]"));
+	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.4:80");
+}
+END_TEST
+
+/* A list of changes that ends in the middle changes nothing. */
+START_TEST(half_a_list_of_changes_changes_nothing)
+{
+	static const char half[] = "{\"applications\":{\"application\":[" ONE("WEB", "b", "10.0.0.2", "") ",";
+
+	read_all(APPS("", "[" ONE("WEB", "a", "10.0.0.1", "") "]"));
+	ck_assert_int_eq(answer(half, 5, true, &table), -EINVAL);
+	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.1:80");
+	ck_assert_int_eq(answer(half, 5, false, &table), -EINVAL);
+	ck_assert_str_eq(BY_APP("WEB"), "10.0.0.1:80");
+}
+END_TEST
+
+START_TEST(vip_names_follow_changes)
+{
+	const struct eureka_filter v = { .vip = "v.Vip" }, w = { .vip = "w" }, s = { .secure_vip = "v.vip" };
+
+	read_all(APPS("", "[" ONE("WEB", "a", "10.0.0.1", ",\"vipAddress\":\"v.vip, w ,V.vip,,\"") "," ONE(
+				  "ADS", "b", "10.0.0.2", ",\"vipAddress\":\"w,v.vipp\"") "]"));
+	ck_assert_str_eq(found_by(&v), "10.0.0.1:80");
+	ck_assert_str_eq(found_by(&w), "10.0.0.2:80 10.0.0.1:80");
+	ck_assert_str_eq(found_by(&s), "");
+	read_delta(APPS(
+		"", "[" ONE("WEB", "a", "10.0.0.3", ",\"vipAddress\":\"v.vip\"") "," ONE(
+			    "ADS", "0", "10.0.0.4", ",\"vipAddress\":\"V.VIP\",\"secureVipAddress\":\"v.vip\"") "]"));
+	ck_assert_str_eq(found_by(&v), "10.0.0.4:80 10.0.0.3:80");
+	ck_assert_str_eq(found_by(&w), "10.0.0.2:80");
+	ck_assert_str_eq(found_by(&s), "10.0.0.4:80");
 }
 END_TEST
 
@@ -310,6 +427,11 @@ static Suite *eureka_suite(void)
 	tcase_add_test(c, labels_weights_and_zones);
 	tcase_add_loop_test(c, what_is_no_answer_is_refused, 0, UNIT_NR(no_answers));
 	tcase_add_test(c, odd_entries_are_counted);
+	tcase_add_test(c, what_looks_like_an_end_is_none);
+	tcase_add_test(c, an_application_that_is_no_json_is_odd);
+	tcase_add_test(c, the_last_word_on_an_instance_counts);
+	tcase_add_test(c, half_a_list_of_changes_changes_nothing);
+	tcase_add_test(c, vip_names_follow_changes);
 	tcase_add_loop_test(c, servers_are_urls, 0, UNIT_NR(servers));
 	tcase_add_test(c, entries_are_as_netflix_writes_them);
 	tcase_add_test(c, entries_say_when_they_are_down_and_secure);

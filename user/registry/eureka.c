@@ -32,6 +32,7 @@ int eureka_ask(struct eureka *e, const struct eureka_ask *a, struct http_call **
 				  .gzip = true,
 				  .connect_ms = CONNECT_MS,
 				  .total_ms = e->timeout_ms,
+				  .on_data = a->on_data,
 				  .on_done = a->on_done,
 				  .ctx = a->ctx };
 	int r = -ENOMEM;
@@ -56,7 +57,7 @@ int eureka_ask(struct eureka *e, const struct eureka_ask *a, struct http_call **
 
 void eureka_why(const struct eureka *e, size_t server, const struct http_response *res, char *ret, size_t len)
 {
-	const char *name = e->servers.nr > 1 ? "no server answers; the last one" : e->servers.at[server];
+	const char *name = e->servers.at[server];
 
 	if (res->error)
 		snprintf(ret, len, "%s: %s", name, res->text);

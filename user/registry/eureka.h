@@ -4,7 +4,7 @@
 #define REGISTRY_EUREKA_H
 
 #include "discovery/registry.h"
-#include "registry/eureka_table.h"
+#include "registry/eureka_read.h"
 #include "registry/eureka_text.h"
 #include "registry/servers.h"
 
@@ -12,6 +12,7 @@ struct eureka {
 	struct registry r;
 	struct http_servers servers; /* "http://10.0.0.1:8761/eureka/v2" */
 	size_t current;
+	size_t tried; /* that have failed in a row */
 	struct http_tls tls;
 	uint32_t timeout_ms, backoff_ms, refresh_ms;
 
@@ -20,9 +21,11 @@ struct eureka {
 	bool want_all;	     /* not only what has changed */
 	bool no_deltas;	     /* they are not wanted */
 	uint64_t without_ms; /* the server has none; ask for everything until then */
+	long refused;	     /* status instead of changes; what it means is known when everything was asked for */
 	uint64_t good_ms;    /* of the last answer */
 	unsigned misses;     /* full answers in a row that deltas did not lead to */
 	struct http_call *call;
+	struct eureka_reader reader; /* of its answer */
 	bool asked_all;
 	uv_timer_t timer; /* until the next question */
 	struct backoff backoff;
@@ -35,7 +38,6 @@ struct eureka_lookup {
 	struct lookup l;
 	struct eureka_lookup *next;
 	struct eureka_filter filter;
-	bool told; /* of the table as it is */
 };
 
 struct eureka_announcement {
@@ -45,9 +47,9 @@ struct eureka_announcement {
 	char *id;
 	uv_timer_t timer; /* until the next heartbeat, or try */
 	struct http_call *call;
-	size_t server;
-	bool known; /* the server has taken it, and has not said since that it does not know it */
-	bool said;  /* what the last call said: up */
+	size_t server, tried; /* tried: that have failed in a row */
+	bool known;	      /* the server has taken it, and has not said since that it does not know it */
+	bool said;	      /* what the last call said: up */
 	bool leaving;
 	struct backoff backoff;
 };
@@ -56,6 +58,7 @@ struct eureka_announcement {
 struct eureka_ask {
 	const char *method, *path, *body; /* NULL: GET; no body */
 	size_t server;
+	int (*on_data)(void *ctx, const char *data, size_t len); /* or NULL */
 	void (*on_done)(void *ctx, const struct http_response *res);
 	void *ctx;
 };

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "registry/eureka_inside.h"
+#include "registry/eureka_read.h"
 
 #define METADATA_MOST 64
 
@@ -125,22 +126,20 @@ static bool is_deleted(const json_t *j)
 	return said && !strcmp(said, "DELETED");
 }
 
-static int take_instance(const json_t *j, const char *app, bool delta, struct eureka_table *t, struct eureka_news *news)
+static int take_instance(struct eureka_reader *r, const json_t *j, const char *app)
 {
 	_cleanup_(eureka_instance_done) struct eureka_instance i = { 0 };
-	int r = read_instance(j, app, &i);
+	int error = read_instance(j, app, &i);
 
-	news->instances++;
-	if (r == -EINVAL) {
-		news->odd++;
+	r->news.instances++;
+	if (error == -EINVAL) {
+		r->news.odd++;
 		return 0;
 	}
-	if (r)
-		return r;
-	if (!delta || !is_deleted(j))
-		return eureka_table_put(t, &i);
-	eureka_table_drop(t, &i);
-	return 0;
+	if (error)
+		return error;
+	i.deleted = is_deleted(j);
+	return eureka_table_append(&r->got, &i);
 }
 
 /* A list, or the one element of it without brackets. @at counts; NULL: that was all. */
@@ -151,41 +150,82 @@ static const json_t *element(const json_t *j, size_t at)
 	return at || !json_is_object(j) ? NULL : j;
 }
 
-static int take_application(const json_t *j, bool delta, struct eureka_table *t, struct eureka_news *news)
+static int take_application(void *ctx, const char *text, size_t len)
 {
+	struct eureka_reader *r = ctx;
+	_cleanup_(json_decrefp) json_t *j = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	const json_t *list = json_object_get(j, "instance"), *one;
 	const char *name = json_string_value(json_object_get(j, "name"));
-	int r = 0;
+	int error = 0;
 
-	for (size_t i = 0; !r && (one = element(list, i)); i++)
-		r = take_instance(one, name, delta, t, news);
-	return r;
+	if (!j) {
+		r->news.instances++;
+		r->news.odd++;
+	}
+	for (size_t i = 0; !error && (one = element(list, i)); i++)
+		error = take_instance(r, one, name);
+	return error;
 }
 
-static int read_answer(const char *text, size_t len, bool delta, struct eureka_table *t, struct eureka_news *ret)
+void eureka_reader_begin(struct eureka_reader *r)
 {
-	json_t *j = json_loadb(text, len, 0, NULL);
-	const json_t *all = json_object_get(j, "applications"), *list = json_object_get(all, "application"), *one;
-	const json_t *hash = json_object_get(all, "apps__hashcode");
-	int r = json_is_object(all) ? 0 : -EINVAL;
+	eureka_reader_done(r);
+	r->split.item = take_application;
+	r->split.ctx = r;
+}
 
-	*ret = (struct eureka_news){ 0 };
+void eureka_reader_done(struct eureka_reader *r)
+{
+	eureka_split_done(&r->split);
+	eureka_table_done(&r->got);
+	*r = (struct eureka_reader){ 0 };
+}
+
+int eureka_reader_feed(struct eureka_reader *r, const char *data, size_t len)
+{
+	r->error = len > EUREKA_ANSWER_MOST - r->len ? -E2BIG : eureka_split_feed(&r->split, data, len);
+	r->len += len;
+	return r->error;
+}
+
+/* What stands around the applications. */
+static int read_rest(struct eureka_reader *r)
+{
+	_cleanup_(json_decrefp) json_t *j = NULL;
+	const json_t *all, *hash;
+
+	if (eureka_split_end(&r->split))
+		return -EINVAL;
+	j = json_loadb(r->split.rest.at, r->split.rest.len, 0, NULL);
+	all = json_object_get(j, "applications");
+	hash = json_object_get(all, "apps__hashcode");
+	if (!json_is_object(all))
+		return -EINVAL;
 	if (!hash)
 		hash = json_object_get(all, "apps_hashcode");
 	if (json_is_string(hash))
-		snprintf(ret->hash, sizeof(ret->hash), "%s", json_string_value(hash));
-	for (size_t i = 0; !r && (one = element(list, i)); i++)
-		r = take_application(one, delta, t, ret);
-	json_decref(j);
-	return r;
+		snprintf(r->news.hash, sizeof(r->news.hash), "%s", json_string_value(hash));
+	return 0;
 }
 
-int eureka_read_all(const char *text, size_t len, struct eureka_table *t, struct eureka_news *ret)
+int eureka_reader_delta(struct eureka_reader *r, struct eureka_table *t)
 {
-	return read_answer(text, len, false, t, ret);
+	int error = read_rest(r);
+
+	return error ? error : eureka_table_apply(t, &r->got);
 }
 
-int eureka_read_delta(const char *text, size_t len, struct eureka_table *t, struct eureka_news *ret)
+int eureka_reader_all(struct eureka_reader *r, struct eureka_table *t)
 {
-	return read_answer(text, len, true, t, ret);
+	struct eureka_table fresh = { 0 };
+	int error = read_rest(r);
+
+	for (size_t i = 0; i < r->got.nr; i++)
+		r->got.at[i].deleted = false;
+	error = error ? error : eureka_table_apply(&fresh, &r->got);
+	if (error)
+		return error;
+	eureka_table_done(t);
+	*t = fresh;
+	return 0;
 }

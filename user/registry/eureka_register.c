@@ -64,11 +64,18 @@ static uint64_t unix_ms(void)
 
 /* ---- answers ---- */
 
-/* Servers tell each other: any of them will do. */
+/* Servers tell each other: any of them will do, and only when none does is it a failure. */
 static void fail(struct eureka_announcement *x, const char *why)
 {
-	announcement_failed(&x->a, "%s", why);
-	x->server = (x->server + 1) % eureka_of(x)->servers.nr;
+	size_t nr = eureka_of(x)->servers.nr;
+
+	x->server = (x->server + 1) % nr;
+	if (++x->tried < nr) {
+		go_in(x, 0);
+		return;
+	}
+	x->tried = 0;
+	announcement_failed(&x->a, "%s%s", nr > 1 ? "no server answers; the last one, " : "", why);
 	go_in(x, backoff_next(&x->backoff));
 }
 
@@ -80,6 +87,7 @@ static void on_told(void *ctx, const struct http_response *res)
 	x->call = NULL;
 	if (!res->error && res->status >= 200 && res->status < 300) {
 		x->known = true;
+		x->tried = 0;
 		backoff_reset(&x->backoff);
 		if (x->said != x->a.up) {
 			go(x);
@@ -99,20 +107,6 @@ static void on_told(void *ctx, const struct http_response *res)
 	}
 	eureka_why(eureka_of(x), x->server, res, why, sizeof(why));
 	fail(x, why);
-}
-
-static void on_withdrawn(void *ctx, const struct http_response *res)
-{
-	struct eureka_announcement *x = ctx;
-	char why[256];
-
-	x->call = NULL;
-	if (res->error || (res->status != 200 && res->status != 204 && res->status != 404)) {
-		eureka_why(eureka_of(x), x->server, res, why, sizeof(why));
-		log_msg(LOG_L_WARNING, "registry %s: %s could not be taken out (%s); its lease will end",
-			x->a.registry->name, x->id, why);
-	}
-	end(x);
 }
 
 /* ---- questions ---- */
@@ -148,6 +142,41 @@ static void go(struct eureka_announcement *x)
 	body = beat ? NULL : eureka_entry_body(&x->entry);
 	if ((!beat && !body) || call(x, beat ? "PUT" : "POST", path, body, on_told, why, sizeof(why)))
 		fail(x, why);
+}
+
+/* ---- the end ---- */
+
+static void take_out(struct eureka_announcement *x);
+
+static void on_taken_out(void *ctx, const struct http_response *res)
+{
+	struct eureka_announcement *x = ctx;
+	struct eureka *e = eureka_of(x);
+	char why[256];
+
+	x->call = NULL;
+	if (!res->error && (res->status == 200 || res->status == 204 || res->status == 404)) {
+		end(x);
+		return;
+	}
+	if (++x->tried < e->servers.nr) {
+		x->server = (x->server + 1) % e->servers.nr;
+		take_out(x);
+		return;
+	}
+	eureka_why(e, x->server, res, why, sizeof(why));
+	log_msg(LOG_L_WARNING, "registry %s: %s could not be taken out (%s); its lease will end", e->r.name, x->id,
+		why);
+	end(x);
+}
+
+static void take_out(struct eureka_announcement *x)
+{
+	_cleanup_(freep) char *path = eureka_instance_path(&x->entry);
+	char why[256];
+
+	if (call(x, "DELETE", path, NULL, on_taken_out, why, sizeof(why)))
+		end(x);
 }
 
 /* ---- the provider's ---- */
@@ -211,14 +240,15 @@ void eureka_announce_changed(struct announcement *a)
 void eureka_announce_withdraw(struct announcement *a)
 {
 	struct eureka_announcement *x = (struct eureka_announcement *)a;
-	_cleanup_(freep) char *path = eureka_instance_path(&x->entry);
-	char why[256];
 
 	if (x->leaving)
 		return;
 	x->leaving = true;
+	x->tried = 0;
 	http_cancel(MOVE(x->call, NULL));
 	uv_timer_stop(&x->timer);
-	if (a->leave || call(x, "DELETE", path, NULL, on_withdrawn, why, sizeof(why)))
+	if (a->leave)
 		end(x);
+	else
+		take_out(x);
 }

@@ -34,8 +34,29 @@ void eureka_table_done(struct eureka_table *t)
 	for (size_t i = 0; i < t->nr; i++)
 		eureka_instance_done(&t->at[i]);
 	free(t->at);
+	eureka_vips_done(&t->vips);
+	eureka_vips_done(&t->secure_vips);
 	*t = (struct eureka_table){ 0 };
 }
+
+int eureka_table_append(struct eureka_table *t, struct eureka_instance *i)
+{
+	if (t->nr == t->capacity) {
+		size_t want = t->capacity ? t->capacity * 2 : 64;
+		struct eureka_instance *more = reallocarray(t->at, want, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		t->at = more;
+		t->capacity = want;
+	}
+	i->order = t->nr;
+	t->at[t->nr++] = *i;
+	*i = (struct eureka_instance){ 0 };
+	return 0;
+}
+
+/* ---- changes ---- */
 
 static int compare(const struct eureka_instance *a, const struct eureka_instance *b)
 {
@@ -44,71 +65,62 @@ static int compare(const struct eureka_instance *a, const struct eureka_instance
 	return order ? order : strcmp(a->id, b->id);
 }
 
-/* Where @i is, or would be. */
-static size_t place_of(const struct eureka_table *t, const struct eureka_instance *i, bool *ret_there)
+static int by_name(const void *a, const void *b)
 {
-	size_t low = 0, high = t->nr;
+	const struct eureka_instance *x = a, *y = b;
+	int order = compare(x, y);
 
-	*ret_there = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = compare(&t->at[middle], i);
-
-		if (order == 0) {
-			*ret_there = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return order ? order : x->order < y->order ? -1 : 1;
 }
 
-static int make_room(struct eureka_table *t)
+/* Sorted; the last word on each instance is what stays of it. */
+static void settle(struct eureka_table *t)
 {
-	size_t want = t->capacity ? t->capacity * 2 : 64;
-	struct eureka_instance *more;
+	size_t kept = 0;
 
-	if (t->nr < t->capacity)
+	qsort(t->at, t->nr, sizeof(*t->at), by_name);
+	for (size_t i = 0; i < t->nr; i++) {
+		if (kept && !compare(&t->at[kept - 1], &t->at[i]))
+			eureka_instance_done(&t->at[--kept]);
+		t->at[kept++] = t->at[i];
+	}
+	t->nr = kept;
+}
+
+static void keep(struct eureka_table *t, struct eureka_instance *i)
+{
+	if (i->deleted)
+		eureka_instance_done(i);
+	else
+		t->at[t->nr++] = *i;
+}
+
+int eureka_table_apply(struct eureka_table *t, struct eureka_table *changes)
+{
+	struct eureka_table both = { .capacity = t->nr + changes->nr };
+	size_t a = 0, b = 0;
+
+	if (!changes->nr)
 		return 0;
-	more = reallocarray(t->at, want, sizeof(*more));
-	if (!more)
+	both.at = calloc(both.capacity, sizeof(*both.at));
+	if (!both.at)
 		return -ENOMEM;
-	t->at = more;
-	t->capacity = want;
-	return 0;
-}
+	settle(changes);
+	while (a < t->nr || b < changes->nr) {
+		int order = a == t->nr ? 1 : b == changes->nr ? -1 : compare(&t->at[a], &changes->at[b]);
 
-int eureka_table_put(struct eureka_table *t, struct eureka_instance *i)
-{
-	bool there;
-	size_t at = place_of(t, i, &there);
-
-	if (there) {
-		eureka_instance_done(&t->at[at]);
-	} else {
-		if (make_room(t))
-			return -ENOMEM;
-		memmove(&t->at[at + 1], &t->at[at], (t->nr - at) * sizeof(*t->at));
-		t->nr++;
+		if (order == 0)
+			eureka_instance_done(&t->at[a++]);
+		if (order < 0)
+			keep(&both, &t->at[a++]);
+		else
+			keep(&both, &changes->at[b++]);
 	}
-	t->at[at] = *i;
-	*i = (struct eureka_instance){ 0 };
+	t->nr = changes->nr = 0;
+	eureka_table_done(t);
+	eureka_table_done(changes);
+	*t = both;
 	return 0;
-}
-
-void eureka_table_drop(struct eureka_table *t, const struct eureka_instance *i)
-{
-	bool there;
-	size_t at = place_of(t, i, &there);
-
-	if (!there)
-		return;
-	eureka_instance_done(&t->at[at]);
-	t->nr--;
-	memmove(&t->at[at], &t->at[at + 1], (t->nr - at) * sizeof(*t->at));
 }
 
 /* ---- the hash ---- */
@@ -146,28 +158,6 @@ void eureka_hash(const struct eureka_table *t, char *ret, size_t len)
 }
 
 /* ---- endpoints ---- */
-
-/* Is @word one of the words of @list, "a,b"? */
-static bool has_word(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = list; at && *at; at += strcspn(at, ",")) {
-		at += strspn(at, ", ");
-		if (!strncasecmp(at, word, len) && (!at[len] || at[len] == ',' || at[len] == ' '))
-			return true;
-	}
-	return false;
-}
-
-static bool fits(const struct eureka_instance *i, const struct eureka_filter *f)
-{
-	if (f->app)
-		return !strcasecmp(i->app, f->app);
-	if (f->vip)
-		return has_word(i->vip, f->vip);
-	return has_word(i->secure_vip, f->secure_vip);
-}
 
 enum use { USE_NOT, USE_LISTED, USE_READY };
 
@@ -242,20 +232,50 @@ static size_t first_of(const struct eureka_table *t, const char *app)
 	return low;
 }
 
-int eureka_found(const struct eureka_table *t, const struct eureka_filter *filter, struct found *f, size_t *ret_odd)
+static int consider(const struct eureka_instance *i, const struct eureka_filter *filter, struct found *f, size_t *odd)
 {
-	*ret_odd = 0;
-	for (size_t i = filter->app ? first_of(t, filter->app) : 0; i < t->nr; i++) {
-		int r;
+	int r = use_of(i, filter) == USE_NOT ? 0 : add(i, filter, f);
 
-		if (filter->app && !fits(&t->at[i], filter))
-			break;
-		if (!fits(&t->at[i], filter) || use_of(&t->at[i], filter) == USE_NOT)
-			continue;
-		r = add(&t->at[i], filter, f);
-		if (r == -ENOMEM)
-			return r;
-		*ret_odd += r != 0;
-	}
+	if (r == -ENOMEM)
+		return r;
+	*odd += r != 0;
 	return 0;
+}
+
+/* The names of all instances, once until something changes. */
+static const struct eureka_vips *vips_of(struct eureka_table *t, bool secure)
+{
+	struct eureka_vips *v = secure ? &t->secure_vips : &t->vips;
+
+	if (v->built)
+		return v;
+	for (size_t i = 0; i < t->nr; i++)
+		if (eureka_vips_add(v, secure ? t->at[i].secure_vip : t->at[i].vip, i)) {
+			eureka_vips_done(v);
+			return NULL;
+		}
+	eureka_vips_sort(v);
+	return v;
+}
+
+int eureka_found(struct eureka_table *t, const struct eureka_filter *filter, struct found *f, size_t *ret_odd)
+{
+	const struct eureka_vips *v;
+	size_t first, nr = 0;
+	int r = 0;
+
+	*ret_odd = 0;
+	if (filter->app) {
+		for (size_t i = first_of(t, filter->app); !r && i < t->nr && !strcasecmp(t->at[i].app, filter->app);
+		     i++)
+			r = consider(&t->at[i], filter, f, ret_odd);
+		return r;
+	}
+	v = vips_of(t, !filter->vip);
+	if (!v)
+		return -ENOMEM;
+	first = eureka_vips_find(v, filter->vip ? filter->vip : filter->secure_vip, &nr);
+	for (size_t i = first; !r && i < first + nr; i++)
+		r = consider(&t->at[v->at[i].at], filter, f, ret_odd);
+	return r;
 }

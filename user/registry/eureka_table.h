@@ -14,25 +14,29 @@ struct eureka_instance {
 	uint16_t port, secure_port;	/* 0: none, or not enabled */
 	struct label *metadata;		/* owned */
 	size_t nr_metadata;
+	bool deleted; /* in a list of changes only */
+	size_t order; /* in the answer */
+};
+
+/* One of the VIP names of an instance: "ads.example.com" of "ads.example.com,other". */
+struct eureka_vip {
+	const char *name; /* borrowed of the instance; not terminated */
+	size_t len, at;	  /* at: of the instance in the table */
+};
+
+struct eureka_vips {
+	struct eureka_vip *at; /* sorted by name, in any case, then by instance */
+	size_t nr, capacity;
+	bool built;
 };
 
 struct eureka_table {
 	struct eureka_instance *at; /* sorted by app, then id; no two alike */
 	size_t nr, capacity;
-};
-
-struct eureka_news {
-	char hash[256];	  /* apps__hashcode; "": none */
-	size_t instances; /* that were named */
-	size_t odd;	  /* that say nothing that can be used */
+	struct eureka_vips vips, secure_vips; /* built when they are first asked for */
 };
 
 void eureka_table_done(struct eureka_table *t); /* leaves it empty */
-
-/* Reads the answer to /apps into @t, which is empty, or the one to /apps/delta, which changes it. 0; -EINVAL: neither,
- * and @t may hold a part of it; -ENOMEM likewise. */
-int eureka_read_all(const char *text, size_t len, struct eureka_table *t, struct eureka_news *ret);
-int eureka_read_delta(const char *text, size_t len, struct eureka_table *t, struct eureka_news *ret);
 
 /* "DOWN_1_UP_2_": each status with its number, in order, as the server reckons what /apps/delta should have led to. */
 void eureka_hash(const struct eureka_table *t, char *ret, size_t len);
@@ -44,6 +48,6 @@ struct eureka_filter {
 };
 /* Endpoints of @t. OUT_OF_SERVICE and what @filter's statuses do not name is listed as not ready, DOWN and the like
  * left out. 0 or -ENOMEM. *ret_odd: without a port or an address. */
-int eureka_found(const struct eureka_table *t, const struct eureka_filter *filter, struct found *f, size_t *ret_odd);
+int eureka_found(struct eureka_table *t, const struct eureka_filter *filter, struct found *f, size_t *ret_odd);
 
 #endif

@@ -29,10 +29,24 @@ static void ask_in(struct eureka *e, uint32_t ms)
 		uv_timer_start(&e->timer, on_timer, ms, 0);
 }
 
+/* Another server may answer: that something is wrong is said when each has failed. What one says of changes builds on
+ * what itself has said before. */
 static void failed(struct eureka *e, const char *why)
 {
-	registry_failed(&e->r, "%s", why);
-	e->current = (e->current + 1) % e->servers.nr;
+	size_t nr = e->servers.nr;
+
+	e->refused = 0;
+	e->current = (e->current + 1) % nr;
+	if (nr > 1)
+		e->want_all = true;
+	if (++e->tried < nr) {
+		log_msg(e->r.failing ? LOG_L_DEBUG : LOG_L_INFO, "registry %s: %s; asking %s", e->r.name, why,
+			e->servers.at[e->current]);
+		ask_in(e, 0);
+		return;
+	}
+	e->tried = 0;
+	registry_failed(&e->r, "%s%s", nr > 1 ? "no server answers; the last one, " : "", why);
 	ask_in(e, backoff_next(&e->backoff));
 }
 
@@ -50,7 +64,6 @@ static void tell(struct eureka *e, struct eureka_lookup *l)
 	}
 	if (odd)
 		lookup_odd(&l->l, "%zu of its instances have no port or no address", odd);
-	l->told = true;
 	lookup_found(&l->l, &f);
 }
 
@@ -63,10 +76,13 @@ static void tell_all(struct eureka *e)
 
 /* ---- answers ---- */
 
-static void good(struct eureka *e, const struct eureka_news *news)
+static void good(struct eureka *e)
 {
+	const struct eureka_news *news = &e->reader.news;
+
 	if (news->odd)
-		registry_odd(&e->r, "%zu of %zu instances say not who they are", news->odd, news->instances);
+		registry_odd(&e->r, "%zu of %zu instances cannot be used", news->odd, news->instances);
+	e->tried = 0;
 	e->good_ms = uv_now(e->r.loop);
 	backoff_reset(&e->backoff);
 	registry_heard(&e->r);
@@ -74,22 +90,35 @@ static void good(struct eureka *e, const struct eureka_news *news)
 	ask_in(e, jitter(e->refresh_ms));
 }
 
-static void take_all(struct eureka *e, const struct http_response *res)
+static void unreadable(struct eureka *e, int error)
 {
-	struct eureka_table fresh = { 0 };
-	struct eureka_news news;
-	int r = eureka_read_all(res->body, res->body_len, &fresh, &news);
+	char why[256];
+
+	if (error == -ENOMEM)
+		snprintf(why, sizeof(why), "no memory");
+	else
+		snprintf(why, sizeof(why), "the answer of %s is %s", e->servers.at[e->current],
+			 error == -E2BIG ? "too large" : "no list of applications");
+	failed(e, why);
+}
+
+static void take_all(struct eureka *e)
+{
+	int r = eureka_reader_all(&e->reader, &e->table);
 
 	if (r) {
-		eureka_table_done(&fresh);
-		failed(e, r == -ENOMEM ? "no memory" : "the answer is no list of applications");
+		unreadable(e, r);
 		return;
 	}
-	eureka_table_done(&e->table);
-	e->table = fresh;
+	if (e->refused) {
+		log_msg(LOG_L_INFO, "registry %s: no list of changes (status %ld); asking for everything each time",
+			e->r.name, e->refused);
+		e->without_ms = uv_now(e->r.loop) + WITHOUT_MS;
+		e->refused = 0;
+	}
 	e->known = true;
 	e->want_all = false;
-	good(e, &news);
+	good(e);
 }
 
 static void missed(struct eureka *e, const char *ours, const char *theirs)
@@ -99,49 +128,60 @@ static void missed(struct eureka *e, const char *ours, const char *theirs)
 	ask_in(e, e->misses++ ? jitter(e->refresh_ms) : 0);
 }
 
-static void take_delta(struct eureka *e, const struct http_response *res)
+static void take_delta(struct eureka *e)
 {
-	struct eureka_news news;
-	char hash[sizeof(news.hash)];
-	int r = eureka_read_delta(res->body, res->body_len, &e->table, &news);
+	const char *theirs = e->reader.news.hash;
+	char ours[sizeof(e->reader.news.hash)];
+	int r = eureka_reader_delta(&e->reader, &e->table);
 
-	if (r) { /* the table may have a part of it */
-		e->want_all = true;
-		failed(e, r == -ENOMEM ? "no memory" : "the answer is no list of changes");
+	if (r) {
+		unreadable(e, r);
 		return;
 	}
-	eureka_hash(&e->table, hash, sizeof(hash));
-	if (strcmp(hash, news.hash)) {
-		missed(e, hash, news.hash);
+	eureka_hash(&e->table, ours, sizeof(ours));
+	if (strcmp(ours, theirs)) {
+		missed(e, ours, theirs);
 		return;
 	}
 	e->misses = 0;
-	good(e, &news);
+	good(e);
+}
+
+static int on_data(void *ctx, const char *data, size_t len)
+{
+	return eureka_reader_feed(&((struct eureka *)ctx)->reader, data, len);
+}
+
+static void take(struct eureka *e, const struct http_response *res)
+{
+	char why[256];
+
+	if (e->reader.error) {
+		unreadable(e, e->reader.error);
+	} else if (!res->error && res->status == 200) {
+		if (e->asked_all)
+			take_all(e);
+		else
+			take_delta(e);
+	} else if (!res->error && !e->asked_all && (res->status == 403 || res->status == 404)) {
+		/* Changes are switched off there, or it does not serve at all: it says so to the next question. */
+		e->refused = res->status;
+		e->want_all = true;
+		ask(e);
+	} else {
+		eureka_why(e, e->current, res, why, sizeof(why));
+		failed(e, why);
+	}
 }
 
 static void on_answer(void *ctx, const struct http_response *res)
 {
 	struct eureka *e = ctx;
-	char why[256];
 
 	e->call = NULL;
-	if (!res->error && res->status == 200) {
-		if (e->asked_all)
-			take_all(e, res);
-		else
-			take_delta(e, res);
-		return;
-	}
-	/* Changes are switched off there: a server that does not serve at all says so to the next question. */
-	if (!res->error && !e->asked_all && (res->status == 403 || res->status == 404)) {
-		log_msg(LOG_L_INFO, "registry %s: no list of changes (status %ld); asking for everything each time",
-			e->r.name, res->status);
-		e->without_ms = uv_now(e->r.loop) + WITHOUT_MS;
-		ask(e);
-		return;
-	}
-	eureka_why(e, e->current, res, why, sizeof(why));
-	failed(e, why);
+	take(e, res);
+	if (!e->call) /* else it is the next one's */
+		eureka_reader_done(&e->reader);
 }
 
 static void ask(struct eureka *e)
@@ -160,7 +200,10 @@ static void ask(struct eureka *e)
 		return;
 	}
 	e->asked_all = all;
-	if (eureka_ask(e, &(struct eureka_ask){ .path = path, .server = e->current, .on_done = on_answer, .ctx = e },
+	eureka_reader_begin(&e->reader);
+	if (eureka_ask(e,
+		       &(struct eureka_ask){
+			       .path = path, .server = e->current, .on_data = on_data, .on_done = on_answer, .ctx = e },
 		       &e->call, why, sizeof(why)))
 		failed(e, why);
 }
@@ -219,5 +262,6 @@ void eureka_watch_close(struct eureka *e)
 {
 	e->closing = true;
 	http_cancel(MOVE(e->call, NULL));
+	eureka_reader_done(&e->reader);
 	uv_close((uv_handle_t *)&e->timer, on_closed);
 }
