@@ -61,18 +61,13 @@ must 5 "up again, elsewhere" web_is 127.0.0.12:80 127.0.0.13:81
 drop "$APP-WEB" a
 must 5 "gone" web_is 127.0.0.12:80
 
-echo "-- from a write until it is in the kernel"
-for i in $(seq "${WRITES:-20}"); do
-	port=$((1000 + i))
-	put "$APP-WEB" p 127.0.0.11 $port
-	written=${EPOCHREALTIME/[.,]/}
-	until grep -q ":$port " <<<"$(weft endpoint list web)"; do
-		[ $((${EPOCHREALTIME/[.,]/} - written)) -lt 90000000 ] || fail "port $port is not seen"
-	done
-	echo $(((${EPOCHREALTIME/[.,]/} - written) / 1000))
-done >"$DIR/times"
-sort -n "$DIR/times" | awk '{ v[NR] = $1 } END { printf "FIGURES: eureka, refresh 100ms: write returned to seen in the command line: p50 %d ms, p99 %d ms of %d\n", v[int((NR + 1) / 2)], v[int(NR * 0.99 + 0.5)], NR }'
-drop "$APP-WEB" p
+echo "-- from a write until a connect lands there"
+drop "$APP-WEB" b
+in_cgroup python3 "$TOP/tests/fakes/eureka-latency.py" "http://$SERVER$BASE" "$APP-WEB" 10.96.0.2:80 127.0.0.11:80 127.0.0.12:80 "${WRITES:-30}" ||
+	fail "from a write until a connect"
+put "$APP-WEB" b 127.0.0.12 80
+drop "$APP-WEB" moving
+must 5 "the former one" web_is 127.0.0.12:80
 
 echo "-- registered as Netflix' client does"
 must 10 "the instance" own_says .status UP
