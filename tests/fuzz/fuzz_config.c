@@ -68,6 +68,10 @@ static void try_settings(const char *text, size_t size)
 	r = config_parse("/fuzz", text, size, &c, &e);
 	if (!r)
 		r = config_seal(c->model, &e);
+	if (!r)
+		r = config_check_registries(c, c->model, &e);
+	if (!r)
+		r = config_check_addresses(c, c->model, &e);
 	if (r)
 		check_refusal(r, &e);
 	else
