@@ -6,13 +6,15 @@ happens is said at the control port; but for that it is to be used as a real one
 WEFT_TEST_EUREKA=URL.
 
     eureka.py --listen 127.0.0.1:8761 [--control 127.0.0.1:8762] [--state FILE] [--user NAME:PASSWORD] [--base /eureka/v2]
+              [--apps N --endpoints N]: that many applications SERVICE-0, ... with so many instances each are there at first
 
     POST   /apps/APP        {"instance": {...}} writes an instance, as with a real one; DELETE /apps/APP/ID takes it out
     POST   /mode            {"NAME": VALUE, ...}, see MODES; {} changes nothing. Answers with all of them
     POST   /user            {"user": "NAME:PASSWORD"}: what is asked with other ones is refused; null: everybody may
     POST   /wipe            nothing is left, as after a restart without its data
     POST   /lose            changes that were not asked for yet are forgotten: the next delta lacks them
-    GET    /stats           counts of requests by kind, and the most that instances were absent
+    POST   /churn           {"rate": N, "seconds": S}: N instances of SERVICE-... a second get another port, in the background
+    GET    /stats           counts of requests by kind, and "churned"
 
 With --state what is written is kept in a file, so that a fake that is killed and begun again is a server that comes back with its data.
 """
@@ -70,6 +72,39 @@ def put(app, instance):
     known = apps.setdefault(app, {})
     known[instance["instanceId"]] = dict(instance, app=app, _until=time.time() + lease_of(instance))
     change("ADDED", known[instance["instanceId"]])
+
+
+def made(app, n, port):
+    """Such an instance as Spring's client registers, which is about 1 KB of JSON."""
+    ip = "10.%d.%d.%d" % (n >> 16, n >> 8 & 255, n & 255)
+    at = "http://%s:%d" % (ip, port)
+    return {"instanceId": "%s:%s" % (ip, app.lower()), "hostName": "ip-%s.ec2.internal" % ip.replace(".", "-"), "app": app, "ipAddr": ip, "status": "UP",
+            "overriddenStatus": "UNKNOWN", "port": {"$": port, "@enabled": "true"}, "securePort": {"$": 443, "@enabled": "false"}, "countryId": 1,
+            "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
+            "leaseInfo": {"renewalIntervalInSecs": 30, "durationInSecs": 90000, "registrationTimestamp": 1700000000000, "lastRenewalTimestamp": 1700000000000,
+                          "evictionTimestamp": 0, "serviceUpTimestamp": 1700000000000},
+            "metadata": {"management.port": "8080", "zone": "z%d" % (n % 3), "version": "1.2.3"}, "homePageUrl": at + "/",
+            "statusPageUrl": at + "/actuator/info", "healthCheckUrl": at + "/actuator/health", "vipAddress": app.lower() + ".vip",
+            "secureVipAddress": app.lower() + ".vip", "isCoordinatingDiscoveryServer": "false", "lastDirtyTimestamp": "1700000000000"}
+
+
+def make(nr_apps, each):
+    for a in range(nr_apps):
+        app = "SERVICE-%d" % a
+        for i in (made(app, a * each + k, 8080) for k in range(each)):
+            apps.setdefault(app, {})[i["instanceId"]] = dict(i, _until=time.time() + 90000)
+
+
+def churn(rate, seconds):
+    begin, n = time.time(), 0
+    while time.time() < begin + seconds:
+        while n < (time.time() - begin) * rate:
+            with LOCK:
+                app = "SERVICE-%d" % (n % options.apps)
+                put(app, made(app, n % options.apps * options.endpoints, 8081 + n // options.apps % 2))
+                stats["churned"] = stats.get("churned", 0) + 1
+            n += 1
+        time.sleep(0.01)
 
 
 def drop(app, name):
@@ -248,6 +283,9 @@ class Control(BaseHTTPRequestHandler):
                 save()
             elif self.path == "/lose":
                 deltas.clear()
+            elif self.path == "/churn":
+                how = json.loads(body)
+                threading.Thread(target=churn, args=(how["rate"], how["seconds"]), daemon=True).start()
             elif self.path == "/stats":
                 out = stats
         data = json.dumps(out).encode()
@@ -274,11 +312,14 @@ def main():
     p.add_argument("--state")
     p.add_argument("--user")
     p.add_argument("--base", default="/eureka/v2")
+    p.add_argument("--apps", type=int, default=0)
+    p.add_argument("--endpoints", type=int, default=10)
     options = p.parse_args()
     if options.state and os.path.exists(options.state):
         with open(options.state) as f:
             for app, known in json.load(f).items():
                 apps[app] = {n: dict(i, _until=time.time() + 2 * lease_of(i)) for n, i in known.items()}
+    make(options.apps, options.endpoints)
     serve(options.listen, Eureka)
     if options.control:
         serve(options.control, Control)
