@@ -36,6 +36,7 @@ struct zk {
 	struct zk_poll *poll;
 	uv_timer_t timer; /* until the library, or the next try, wants its turn */
 	int fd;		  /* of the library; -1: none */
+	unsigned idle;	  /* times in a row that it was ready and the library took nothing from it */
 	int64_t session;  /* the last one; 0: none yet */
 	uint32_t session_ms;
 	struct backoff backoff;

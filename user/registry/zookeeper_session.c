@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -22,6 +23,7 @@
 #define FIRST_MS     200
 #define SANE_MS	     3600000 /* no server wants a session to last longer without a word */
 #define AT_ONCE	     64	     /* answers that are taken before others get their turn */
+#define IDLE_MOST    16	     /* of zk.idle */
 
 struct zk_poll {
 	uv_poll_t poll;
@@ -172,6 +174,7 @@ static void end(struct zk *z)
 	uv_timer_stop(&z->timer);
 	z->connected = false;
 	z->fd = -1;
+	z->idle = 0;
 	if (!handle)
 		return;
 	z->inside = true;
@@ -263,10 +266,28 @@ void zk_pump(struct zk *z)
 	wait(z, ms);
 }
 
+static int unread(const struct zk *z)
+{
+	int n = 0;
+
+	return z->fd >= 0 && ioctl(z->fd, FIONREAD, &n) == 0 ? n : 0;
+}
+
+/*
+ * The library reads no more after an answer whose length is none, says that all is well, and would be called again and
+ * again. @before: bytes that waited for it; @ready: to be read, or broken.
+ */
+static bool stuck(struct zk *z, int before, bool ready)
+{
+	z->idle = ready && unread(z) == before ? z->idle + 1 : 0;
+	return z->idle > IDLE_MOST;
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct zk *z = ((struct zk_poll *)poll->data)->z;
 	int what = (events & UV_READABLE ? ZOOKEEPER_READ : 0) | (events & UV_WRITABLE ? ZOOKEEPER_WRITE : 0), rc;
+	int before = unread(z);
 	bool good;
 
 	if (status < 0)
@@ -277,6 +298,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	for (int i = 0; rc == ZOK && i < AT_ONCE && zoo_state(z->handle) == ZOO_CONNECTED_STATE; i++)
 		rc = zookeeper_process(z->handle, ZOOKEEPER_READ);
 	good = look(z, rc);
+	if ((rc == ZOK || rc == ZNOTHING) && good && stuck(z, before, what & ZOOKEEPER_READ)) {
+		failed(z);
+		good = false;
+	}
 	z->inside = false;
 	if (!good)
 		again(z);
